@@ -1,0 +1,36 @@
+//! One developer's record.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::UserId;
+
+/// A row of `user`.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel, Serialize, Deserialize)]
+#[sea_orm(table_name = "user")]
+pub struct Model {
+    /// Time-ordered id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: UserId,
+    /// The name as people write it; never empty.
+    pub name: String,
+    /// The primary email in its normal form; also the user's primary row in `user_email`.
+    pub email: String,
+    /// Custom values by attribute key, each in its attribute's canonical form; no nulls.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub attributes: Json,
+    /// Made from an account, and not changed by a person or an import since.
+    pub is_automatic: bool,
+    /// The number of the changeset that last changed this user.
+    pub version: i64,
+    /// When the user was made.
+    pub created_at: DateTimeUtc,
+    /// When the user was last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+/// No relations are declared: reads are by key, in sets.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,17 @@
+//! The history of Roster's database schema: frozen steps, each in a transaction of its own.
+//!
+//! A step never imports `entity`: rows move on, history does not.
+
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+mod m20261122_000001_directory;
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261122_000001_directory::Migration)]
+    }
+}
