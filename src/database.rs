@@ -1,0 +1,238 @@
+//! The database: SQLite or PostgreSQL, its connections and their settings, its schema's version.
+//!
+//! What does not live here: any statement about users; see the directory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
+};
+
+/// The connections to one database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    writer: DatabaseConnection,
+    readers: DatabaseConnection,
+    statements: Arc<AtomicU64>,
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `sqlite:path` or `postgres://…`.
+    pub url: String,
+    /// How many connections read at a time.
+    pub readers: u32,
+    /// How long a write waits for the one before it, and a request for a connection.
+    pub patience: Duration,
+}
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The address is of no known kind.
+    #[error("`{0}` is not a database Roster knows; write sqlite:PATH or postgres://USER@HOST/NAME")]
+    UnknownKind(String),
+    /// It cannot be reached or opened.
+    #[error("cannot open the database {url}: {}", why(.cause))]
+    Unreachable {
+        /// The address without its password.
+        url: String,
+        /// What the driver says. It is part of the message, so it is no source, which would be told again.
+        cause: DbErr,
+    },
+    /// A newer Roster made its schema.
+    #[error("the database has schema steps that this version of Roster does not know ({0}); use a newer version")]
+    Newer(String),
+    /// The schema could not be brought up to date.
+    #[error("cannot bring the database's schema up to date: {0}")]
+    Migration(DbErr),
+}
+
+/// The key of the advisory lock that every writer of one PostgreSQL database takes.
+const WRITER_LOCK: i64 = 0x0000_726f_7374_6572;
+
+impl Database {
+    /// Connects, and brings the schema up to date. Two processes that start together take turns.
+    ///
+    /// # Errors
+    /// Where the address is unknown, the database unreachable, or its schema newer than this binary.
+    pub async fn open(options: &Options) -> Result<Self, OpenError> {
+        let statements = Arc::new(AtomicU64::new(0));
+        let connect = async |configured: ConnectOptions| {
+            let mut connection = sea_orm::Database::connect(configured)
+                .await
+                .map_err(|cause| OpenError::Unreachable { url: without_password(&options.url), cause })?;
+            let count = statements.clone();
+            connection.set_metric_callback(move |_| {
+                count.fetch_add(1, Ordering::Relaxed);
+            });
+            Ok::<_, OpenError>(connection)
+        };
+        let (writer, readers) = if options.url.starts_with("sqlite:") {
+            // The writer comes first: it makes the file and switches it to WAL, which a query-only reader cannot.
+            let writer = connect(sqlite(options, 1, false)).await?;
+            (writer, connect(sqlite(options, options.readers, true)).await?)
+        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+            // One connection of its own for the writer: writers that wait for the lock must not keep readers waiting.
+            (connect(postgres(options, 1)).await?, connect(postgres(options, options.readers)).await?)
+        } else {
+            return Err(OpenError::UnknownKind(without_password(&options.url)));
+        };
+        let database = Self { writer, readers, statements };
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    async fn migrate(&self) -> Result<(), OpenError> {
+        let transaction = self.begin_write().await.map_err(OpenError::Migration)?;
+        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        Migrator::install(&transaction).await.map_err(OpenError::Migration)?;
+        let applied = Migrator::get_migration_models(&transaction).await.map_err(OpenError::Migration)?;
+        let unknown: Vec<String> =
+            applied.into_iter().map(|step| step.version).filter(|step| !known.contains(step)).collect();
+        if !unknown.is_empty() {
+            return Err(OpenError::Newer(unknown.join(", ")));
+        }
+        Migrator::up(&transaction, None).await.map_err(OpenError::Migration)?;
+        transaction.commit().await.map_err(OpenError::Migration)
+    }
+
+    /// The connections that read.
+    #[must_use]
+    pub fn readers(&self) -> &DatabaseConnection {
+        &self.readers
+    }
+
+    /// Which database it is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.readers.get_database_backend()
+    }
+
+    /// How many statements have been sent since the database was opened.
+    #[must_use]
+    pub fn statement_count(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Begins the one write at a time; waits for the one before it, for a bounded time.
+    ///
+    /// # Errors
+    /// Where the wait is over, or the database away.
+    pub async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self
+            .writer
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            })
+            .await?;
+        if self.backend() == DbBackend::Postgres {
+            transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITER_LOCK})")).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Begins a reading of one state of the database, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
+        let postgres = self.backend() == DbBackend::Postgres;
+        self.readers
+            .begin_with_options(TransactionOptions {
+                isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+                access_mode: postgres.then_some(AccessMode::ReadOnly),
+                sqlite_transaction_mode: None,
+            })
+            .await
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// Where none comes.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.readers.ping().await
+    }
+
+    /// Closes all connections.
+    ///
+    /// # Errors
+    /// Where the database objects.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.readers.close().await?;
+        self.writer.close().await
+    }
+}
+
+fn common(options: &Options, connections: u32) -> ConnectOptions {
+    let mut configured = ConnectOptions::new(&options.url);
+    configured
+        .max_connections(connections)
+        .acquire_timeout(options.patience)
+        .connect_timeout(options.patience)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    configured
+}
+
+fn sqlite(options: &Options, connections: u32, query_only: bool) -> ConnectOptions {
+    let mut configured = common(options, connections);
+    let patience = options.patience;
+    configured.map_sqlx_sqlite_opts(move |settings| {
+        let settings = settings
+            .create_if_missing(!query_only)
+            .foreign_keys(true)
+            .busy_timeout(patience)
+            .pragma("synchronous", "FULL")
+            .pragma("temp_store", "MEMORY")
+            .pragma("cache_size", "-16384")
+            .pragma("journal_size_limit", "67108864")
+            .statement_cache_capacity(200);
+        if query_only { settings.pragma("query_only", "ON") } else { settings.pragma("journal_mode", "WAL") }
+    });
+    // A connection that is closed when idle would drop its cache, and the last one would fold the WAL away.
+    configured.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).min_connections(1);
+    configured
+}
+
+fn postgres(options: &Options, connections: u32) -> ConnectOptions {
+    let mut configured = common(options, connections);
+    let lock_timeout = format!("{}ms", options.patience.as_millis());
+    configured.map_sqlx_postgres_opts(move |settings| {
+        settings.options([
+            ("statement_timeout", "60s"),
+            ("lock_timeout", lock_timeout.as_str()),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ])
+    });
+    configured.set_application_name("roster");
+    configured
+}
+
+/// What to tell of a failed connection. The pool tries anew while nobody answers, and then only says that time is up.
+fn why(cause: &DbErr) -> String {
+    match cause {
+        DbErr::Conn(RuntimeErr::SqlxError(error)) if matches!(**error, SqlxError::PoolTimedOut) => {
+            "it cannot be reached, or does not let in more connections".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// `url` as it may stand in a message.
+fn without_password(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(start), Some(at)) if start + 3 < at => {
+            let user = url[start + 3..at].split(':').next().unwrap_or_default();
+            format!("{}{user}{}", &url[..start + 3], &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,343 @@
+//! The one way to write: a changeset takes the writer lock, gets the next number, changes the tables, logs every
+//! record before and after, and commits. Dropped without [`Changeset::commit`], it leaves no trace.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use entity::attribute::AttributeType;
+use entity::change::{self, Noun};
+use entity::changeset::{self, ChangesetKind};
+use entity::{IntegrationAccountId, UserId};
+use entity::{integration_account, user_email};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+
+use super::error::{Error, Result};
+use super::{Actor, Directory};
+use crate::record::{Change, Record, RecordId, UserRecord};
+
+/// Rows in one statement: enough that the statement's own cost no longer shows, few enough for either database's
+/// limit on bound values.
+const ROWS: usize = 200;
+
+/// Records that wait in memory before they are written.
+const PENDING: usize = 4_000;
+
+/// Changes up to which the index follows in place; after more of them it is loaded afresh.
+pub(super) const FOLLOW: usize = 20_000;
+
+mod batch;
+
+use batch::{Batch, as_user, insert};
+
+/// A change to the directory that is being made.
+pub(super) struct Changeset {
+    directory: Directory,
+    transaction: DatabaseTransaction,
+    number: i64,
+    kind: ChangesetKind,
+    actor: Actor,
+    now: DateTime<Utc>,
+    /// First state before and last state after, of records not yet written. In order of first change.
+    pending: Vec<Entry>,
+    places: HashMap<RecordId, usize>,
+    /// Whose each email is, where this changeset has changed that.
+    emails: HashMap<String, Option<UserId>>,
+    /// What is written and logged; emptied, and not kept up, past [`FOLLOW`].
+    changes: Vec<Change>,
+    change_count: usize,
+    /// Users that have lost an account, and who got it.
+    pub(super) left: HashMap<UserId, Option<UserId>>,
+    /// Users that values put in this changeset name, or are about to.
+    pub(super) referred: HashSet<UserId>,
+    /// Users that have been removed in this changeset.
+    removed: HashSet<UserId>,
+    /// The emails of users that have been made from accounts.
+    pub(super) detected: Vec<String>,
+    /// The keys of the attributes whose values name users.
+    user_keys: Vec<String>,
+}
+
+struct Entry {
+    before: Option<Record>,
+    after: Option<Record>,
+}
+
+impl Changeset {
+    /// Takes the writer lock, and brings the index to the state that the changeset starts from.
+    pub(super) async fn begin(directory: &Directory, kind: ChangesetKind, actor: Actor) -> Result<Self> {
+        let transaction = directory.database().begin_write().await?;
+        let number = directory.follow(&transaction).await? + 1;
+        let user_keys = directory
+            .index()
+            .attributes()
+            .iter()
+            .filter(|attribute| attribute.r#type == AttributeType::User)
+            .map(|attribute| attribute.key.clone())
+            .collect();
+        Ok(Self {
+            directory: directory.clone(),
+            transaction,
+            number,
+            kind,
+            actor,
+            now: directory.clock().now(),
+            pending: Vec::new(),
+            places: HashMap::new(),
+            emails: HashMap::new(),
+            changes: Vec::new(),
+            change_count: 0,
+            left: HashMap::new(),
+            referred: HashSet::new(),
+            removed: HashSet::new(),
+            detected: Vec::new(),
+            user_keys,
+        })
+    }
+
+    /// When the changeset is made: one time for all its records.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// Who makes it.
+    pub(super) fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// The number it will have.
+    pub(super) fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// The directory it changes; its index stands at the state before the changeset.
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The transaction, to read what the tables hold.
+    pub(super) fn transaction(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    /// Notes that `before` becomes `after`; sets the version and time of `after`. At least one of the two is given.
+    pub(super) fn put(&mut self, before: Option<Record>, after: Option<Record>) {
+        let Some(id) = before.as_ref().or(after.as_ref()).map(Record::id) else { return };
+        if let RecordId::User(id) = id {
+            for email in before.iter().flat_map(emails) {
+                // Another user of this changeset may have it by now.
+                if self.find_email(&email) == Some(id) {
+                    self.emails.insert(email, None);
+                }
+            }
+            for email in after.iter().flat_map(emails) {
+                self.emails.insert(email, Some(id));
+            }
+        }
+        match (id, &after) {
+            (_, Some(Record::User(user))) => self.note_references(user),
+            (RecordId::User(id), None) => {
+                self.removed.insert(id);
+            }
+            _ => {}
+        }
+        let mut after = after;
+        if let Some(after) = &mut after {
+            after.stamp(self.number, self.now);
+        }
+        match self.places.get(&id) {
+            Some(place) => self.pending[*place].after = after,
+            None => {
+                self.places.insert(id, self.pending.len());
+                self.pending.push(Entry { before, after });
+            }
+        }
+    }
+
+    /// Notes whom the values of `user`, who will be put, name, so that those stay.
+    pub(super) fn note_references(&mut self, user: &UserRecord) {
+        let named = self.user_keys.iter().filter_map(|key| user.row.attributes.get(key)?.as_str());
+        self.referred.extend(named.filter_map(|id| uuid::Uuid::try_parse(id).ok()).map(UserId));
+    }
+
+    /// Whether this changeset has removed a user.
+    pub(super) fn has_removed(&self, id: UserId) -> bool {
+        self.removed.contains(&id)
+    }
+
+    /// Writes what is pending, if it is much; to be called between steps of a long change.
+    pub(super) async fn flush_if_large(&mut self) -> Result<()> {
+        if self.pending.len() >= PENDING { self.flush().await } else { Ok(()) }
+    }
+
+    /// Whose `email` is, with what this changeset has done so far.
+    pub(super) fn find_email(&self, email: &str) -> Option<UserId> {
+        match self.emails.get(email) {
+            Some(owner) => *owner,
+            None => self.directory.index().user_with_email(email),
+        }
+    }
+
+    /// Frees emails in the table alone: their users' records, which come later in this changeset, give them up.
+    pub(super) async fn free_emails(&mut self, emails: &[String]) -> Result<()> {
+        for some in emails.chunks(ROWS) {
+            user_email::Entity::delete_many()
+                .filter(user_email::Column::Email.is_in(some))
+                .exec(&self.transaction)
+                .await?;
+            self.emails.extend(some.iter().map(|email| (email.clone(), None)));
+        }
+        Ok(())
+    }
+
+    /// Users by id, with what this changeset has done so far; those that do not exist are left out.
+    pub(super) async fn users(&self, ids: &[UserId]) -> Result<HashMap<UserId, UserRecord>> {
+        let mut found = HashMap::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.pending(RecordId::User(*id)) {
+                Some(Some(Record::User(record))) => {
+                    found.insert(*id, record.clone());
+                }
+                Some(_) => {}
+                None => missing.push(*id),
+            }
+        }
+        found.extend(super::fetch::users(&self.transaction, &missing).await?);
+        Ok(found)
+    }
+
+    /// One user, with what this changeset has done so far.
+    pub(super) async fn user(&self, id: UserId) -> Result<UserRecord> {
+        self.users(&[id]).await?.remove(&id).ok_or_else(|| super::missing(id))
+    }
+
+    /// The accounts that `condition` selects from the table, with what this changeset has done to them so far.
+    pub(super) async fn accounts(&self, condition: Condition) -> Result<Vec<integration_account::Model>> {
+        let rows = integration_account::Entity::find().filter(condition).all(&self.transaction).await?;
+        Ok(rows.into_iter().filter_map(|row| self.current(row)).collect())
+    }
+
+    /// The accounts of users, with what this changeset has done so far.
+    pub(super) async fn accounts_of(&self, users: &HashSet<UserId>) -> Result<Vec<integration_account::Model>> {
+        let mut accounts = Vec::new();
+        for some in users.iter().copied().collect::<Vec<_>>().chunks(1_000) {
+            let condition = Condition::all().add(integration_account::Column::UserId.is_in(some.iter().copied()));
+            accounts.extend(self.accounts(condition).await?);
+        }
+        let known: HashSet<IntegrationAccountId> = accounts.iter().map(|account| account.id).collect();
+        for entry in &self.pending {
+            if let Some(Record::IntegrationAccount(account)) = &entry.after
+                && !known.contains(&account.id)
+            {
+                accounts.push(account.clone());
+            }
+        }
+        accounts.retain(|account| account.user_id.is_some_and(|user| users.contains(&user)));
+        accounts.sort_by_key(|account| account.id);
+        Ok(accounts)
+    }
+
+    fn current(&self, row: integration_account::Model) -> Option<integration_account::Model> {
+        match self.pending(RecordId::IntegrationAccount(row.id)) {
+            None => Some(row),
+            Some(Some(Record::IntegrationAccount(account))) => Some(account.clone()),
+            Some(_) => None,
+        }
+    }
+
+    fn pending(&self, id: RecordId) -> Option<Option<&Record>> {
+        self.places.get(&id).map(|place| self.pending[*place].after.as_ref())
+    }
+
+    /// Writes and logs everything, commits, and lets the index follow. Gives the directory's new version, which is
+    /// the old one where nothing changed.
+    pub(super) async fn commit(mut self) -> Result<i64> {
+        self.flush().await?;
+        if self.change_count == 0 {
+            self.transaction.rollback().await?;
+            return Ok(self.number - 1);
+        }
+        changeset::Entity::insert(
+            changeset::Model {
+                number: self.number,
+                kind: self.kind,
+                actor: self.actor.0.clone(),
+                change_count: i64::try_from(self.change_count).unwrap_or(i64::MAX),
+                created_at: self.now,
+            }
+            .into_active_model(),
+        )
+        .exec_without_returning(&self.transaction)
+        .await?;
+        self.transaction.commit().await?;
+        let changes = (self.change_count <= FOLLOW).then_some(self.changes);
+        // What is committed is done: should the index not follow now, the next request sees that it is behind.
+        if let Err(error) = self.directory.committed(self.number, changes).await {
+            tracing::warn!(?error, version = self.number, "the index cannot follow yet");
+        }
+        Ok(self.number)
+    }
+
+    /// Writes and logs what is pending.
+    pub(super) async fn flush(&mut self) -> Result<()> {
+        let mut entries = std::mem::take(&mut self.pending);
+        self.places.clear();
+        entries.retain(|entry| !entry.is_nothing());
+        let mut batch = Batch::default();
+        for entry in &entries {
+            batch.add(entry);
+        }
+        batch.write(&self.transaction).await?;
+        let mut rows = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let Some(id) = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id) else { continue };
+            let (noun, record_id) = split(id);
+            let json =
+                |record: &Option<Record>| record.as_ref().map(Record::to_json).transpose().map_err(Error::internal);
+            rows.push(change::Model {
+                changeset_number: self.number,
+                position: i64::try_from(self.change_count + rows.len()).unwrap_or(i64::MAX),
+                noun,
+                record_id,
+                before: json(&entry.before)?,
+                after: json(&entry.after)?,
+            });
+        }
+        insert::<change::Entity, _>(&self.transaction, rows).await?;
+        self.change_count += entries.len();
+        if self.change_count > FOLLOW {
+            self.changes = Vec::new();
+        } else {
+            self.changes.extend(entries.into_iter().filter_map(|entry| {
+                let id = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id)?;
+                Some(Change { id, after: entry.after })
+            }));
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    /// Whether nothing but the stamp differs.
+    fn is_nothing(&self) -> bool {
+        match (&self.before, &self.after) {
+            (None, None) => true,
+            (Some(before), Some(after)) => before.same_content(after),
+            _ => false,
+        }
+    }
+}
+
+fn split(id: RecordId) -> (Noun, uuid::Uuid) {
+    match id {
+        RecordId::Attribute(id) => (Noun::Attribute, id.0),
+        RecordId::Integration(id) => (Noun::Integration, id.0),
+        RecordId::User(id) => (Noun::User, id.0),
+        RecordId::IntegrationAccount(id) => (Noun::IntegrationAccount, id.0),
+        RecordId::OrgUnit(id) => (Noun::OrgUnit, id.0),
+    }
+}
+
+fn emails(record: &Record) -> Vec<String> {
+    as_user(Some(record)).map(|user| user.emails().map(str::to_owned).collect()).unwrap_or_default()
+}

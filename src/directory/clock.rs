@@ -1,0 +1,60 @@
+//! The one place that reads the time and makes ids, so that tests can step both.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use uuid::Uuid;
+
+use crate::value::GlobalId;
+
+/// Where times and ids come from.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The machine's time, and random ids.
+    #[default]
+    System,
+    /// A time that moves a millisecond each time it is read, and ids that count: for tests.
+    Stepped(Arc<Stepped>),
+}
+
+/// The state of a stepped clock.
+#[derive(Debug)]
+pub struct Stepped {
+    millis: AtomicI64,
+    count: AtomicU64,
+}
+
+impl Clock {
+    /// A stepped clock that starts at 2026-01-01T00:00:00Z.
+    #[must_use]
+    pub fn stepped() -> Self {
+        Self::Stepped(Arc::new(Stepped { millis: AtomicI64::new(1_767_225_600_000), count: AtomicU64::new(0) }))
+    }
+
+    /// The time, to the microsecond, which is what both databases keep.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn now(&self) -> DateTime<Utc> {
+        match self {
+            Self::System => Utc::now().trunc_subsecs(6),
+            Self::Stepped(state) => {
+                DateTime::from_timestamp_millis(state.millis.fetch_add(1, Ordering::Relaxed)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// A new id, later than all before it in this process.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn id<I: GlobalId>(&self) -> I {
+        I::from_uuid(match self {
+            Self::System => Uuid::now_v7(),
+            Self::Stepped(state) => {
+                let count = state.count.fetch_add(1, Ordering::Relaxed) + 1;
+                // Version 7 and variant 1, a fixed time, and the count where the random bits would be.
+                Uuid::from_u128(0x019b_7600_0000_7000_8000_0000_0000_0000 | u128::from(count))
+            }
+        })
+    }
+}

@@ -1,0 +1,406 @@
+//! Org units: a tree whose nodes select users by a filter, with pinned and excluded users.
+
+use std::collections::BTreeSet;
+
+use entity::changeset::ChangesetKind;
+use entity::org_unit::{self, OrgUnitScope};
+use entity::{OrgUnitId, UserId, org_unit_pin};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
+
+use super::attribute::{LONGEST_DESCRIPTION, LONGEST_TITLE, check_text};
+use super::error::{Error, Result};
+use super::user::refuse;
+use super::{Actor, Directory, expect_version, missing};
+use crate::filter::{self, Checked, Filter, Stored};
+use crate::index::{Index, Members, OrgUnitShape};
+use crate::record::{OrgUnitRecord, Record};
+use crate::value::{GlobalId, fold};
+
+/// The most org units.
+const ORG_UNITS: usize = 20_000;
+/// The deepest nesting of org units.
+const DEPTH: usize = 32;
+
+/// An org unit to be made.
+#[derive(Clone, Debug)]
+pub struct NewOrgUnit {
+    /// The unit above; none for a root.
+    pub parent_id: Option<OrgUnitId>,
+    /// Its name, unique among its siblings.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Among whom its filter selects.
+    pub scope: OrgUnitScope,
+    /// Its filter; none selects nobody.
+    pub filter: Option<Filter>,
+    /// Members whatever the filter says.
+    pub pinned: BTreeSet<UserId>,
+    /// Never members.
+    pub excluded: BTreeSet<UserId>,
+}
+
+/// What is to change of an org unit; what is `None` stays.
+#[derive(Clone, Debug, Default)]
+pub struct OrgUnitChange {
+    /// The version that the client read.
+    pub expected_version: Option<i64>,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Among whom its filter selects.
+    pub scope: Option<OrgUnitScope>,
+    /// Its filter; `Some(None)` takes it away.
+    pub filter: Option<Option<Filter>>,
+    /// All pinned users.
+    pub pinned: Option<BTreeSet<UserId>>,
+    /// All excluded users.
+    pub excluded: Option<BTreeSet<UserId>>,
+}
+
+/// An org unit as somebody edits it, not saved.
+#[derive(Clone, Debug, Default)]
+pub struct OrgUnitDraft {
+    /// The saved unit that it would change; what is `None` below is as it is there.
+    pub id: Option<OrgUnitId>,
+    /// The unit above; `Some(None)` for a root.
+    pub parent_id: Option<Option<OrgUnitId>>,
+    /// Among whom its filter selects.
+    pub scope: Option<OrgUnitScope>,
+    /// Its filter; `Some(None)` for none.
+    pub filter: Option<Option<Filter>>,
+    /// All pinned users.
+    pub pinned: Option<BTreeSet<UserId>>,
+    /// All excluded users.
+    pub excluded: Option<BTreeSet<UserId>>,
+}
+
+/// Whom an unsaved org unit would have, beside whom the saved one has.
+#[derive(Clone, Debug)]
+pub struct OrgUnitPreview {
+    /// The members it would have.
+    pub members: Members,
+    /// Those of them that the saved unit does not have.
+    pub added: Members,
+    /// Members of the saved unit that it would not have.
+    pub removed: Members,
+}
+
+impl Directory {
+    /// Makes an org unit.
+    ///
+    /// # Errors
+    /// `NotFound` for the parent or a pinned user; `Invalid` for the filter; `AlreadyExists` for the name.
+    pub async fn create_org_unit(&self, actor: &Actor, new: NewOrgUnit) -> Result<OrgUnitId> {
+        let mut changeset = self.begin(ChangesetKind::OrgUnit, actor).await?;
+        let id: OrgUnitId = self.clock().id();
+        let record = {
+            let index = self.index();
+            if index.org_units().count() >= ORG_UNITS {
+                return Err(Error::LimitExceeded { what: "the number of org units", limit: ORG_UNITS as u64 });
+            }
+            let mut violations = Vec::new();
+            let name = check_name(&new.name, &mut violations);
+            let description = check_text(&new.description, "description", 0, LONGEST_DESCRIPTION, &mut violations);
+            refuse(violations)?;
+            let record = OrgUnitRecord {
+                row: org_unit::Model {
+                    id,
+                    parent_id: new.parent_id,
+                    name_key: fold(&name),
+                    name,
+                    description,
+                    scope: new.scope,
+                    filter: store(&index, new.filter)?,
+                    version: changeset.number(),
+                    created_at: changeset.now(),
+                    updated_at: changeset.now(),
+                },
+                pinned: new.pinned,
+                excluded: new.excluded,
+            };
+            check_place(&index, &record)?;
+            record
+        };
+        changeset.put(None, Some(Record::OrgUnit(record)));
+        changeset.commit().await?;
+        Ok(id)
+    }
+
+    /// Changes an org unit where it stands.
+    ///
+    /// # Errors
+    /// As [`Directory::create_org_unit`], and `Conflict`.
+    pub async fn update_org_unit(&self, actor: &Actor, id: OrgUnitId, change: OrgUnitChange) -> Result<()> {
+        let mut changeset = self.begin(ChangesetKind::OrgUnit, actor).await?;
+        let (before, after) = {
+            let index = self.index();
+            let before = index.org_unit(id).ok_or_else(|| missing(id))?.as_ref().clone();
+            expect_version(id, change.expected_version, before.row.version)?;
+            let mut after = before.clone();
+            let mut violations = Vec::new();
+            if let Some(name) = &change.name {
+                after.row.name = check_name(name, &mut violations);
+                after.row.name_key = fold(&after.row.name);
+            }
+            if let Some(description) = &change.description {
+                after.row.description = check_text(description, "description", 0, LONGEST_DESCRIPTION, &mut violations);
+            }
+            refuse(violations)?;
+            if let Some(filter) = change.filter {
+                after.row.filter = store(&index, filter)?;
+            }
+            after.row.scope = change.scope.unwrap_or(after.row.scope);
+            after.pinned = change.pinned.unwrap_or(after.pinned);
+            after.excluded = change.excluded.unwrap_or(after.excluded);
+            check_place(&index, &after)?;
+            (before, after)
+        };
+        changeset.put(Some(Record::OrgUnit(before)), Some(Record::OrgUnit(after)));
+        changeset.commit().await?;
+        Ok(())
+    }
+
+    /// Moves an org unit, with everything below it, under another parent or to the root.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict`; `AlreadyExists` where a new sibling has its name; `Invalid` where it would come to
+    /// stand below itself, or its members to depend on themselves.
+    pub async fn move_org_unit(
+        &self,
+        actor: &Actor,
+        id: OrgUnitId,
+        parent_id: Option<OrgUnitId>,
+        expected_version: Option<i64>,
+    ) -> Result<()> {
+        let mut changeset = self.begin(ChangesetKind::OrgUnit, actor).await?;
+        let (before, after) = {
+            let index = self.index();
+            let before = index.org_unit(id).ok_or_else(|| missing(id))?.as_ref().clone();
+            expect_version(id, expected_version, before.row.version)?;
+            let mut after = before.clone();
+            after.row.parent_id = parent_id;
+            check_place(&index, &after)?;
+            (before, after)
+        };
+        changeset.put(Some(Record::OrgUnit(before)), Some(Record::OrgUnit(after)));
+        changeset.commit().await?;
+        Ok(())
+    }
+
+    /// Deletes an org unit that has nothing below it.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict`; `InUse` where units stand below it or filters name it.
+    pub async fn delete_org_unit(&self, actor: &Actor, id: OrgUnitId, expected_version: Option<i64>) -> Result<()> {
+        let mut changeset = self.begin(ChangesetKind::OrgUnit, actor).await?;
+        let before = {
+            let index = self.index();
+            let before = index.org_unit(id).ok_or_else(|| missing(id))?.as_ref().clone();
+            expect_version(id, expected_version, before.row.version)?;
+            let below = index.org_unit_children(Some(id));
+            let naming = index.org_units_naming_unit(id);
+            let names = |units: &[OrgUnitId]| {
+                units.iter().map(|unit| format!("`{}`", index.path(*unit))).collect::<Vec<_>>().join(", ")
+            };
+            let by = match (below.is_empty(), naming.is_empty()) {
+                (true, true) => None,
+                (false, _) => Some(format!("the units below it: {}", names(below))),
+                (true, false) => Some(format!("the filter of {}", names(&naming))),
+            };
+            if let Some(by) = by {
+                return Err(Error::InUse { noun: OrgUnitId::NOUN, key: index.path(id), by });
+            }
+            before
+        };
+        changeset.put(Some(Record::OrgUnit(before)), None);
+        changeset.commit().await?;
+        Ok(())
+    }
+
+    /// Whom an unsaved org unit would have, and what that changes.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` for the filter, or where units would depend on themselves.
+    pub fn preview_org_unit(&self, draft: OrgUnitDraft) -> Result<OrgUnitPreview> {
+        let index = self.index();
+        let saved = match draft.id {
+            Some(id) => Some(index.org_unit(id).ok_or_else(|| missing(id))?.clone()),
+            None => None,
+        };
+        let filter = match draft.filter {
+            Some(filter) => filter,
+            None => match saved.as_ref().and_then(|saved| saved.row.filter.clone()) {
+                Some(stored) => Some(read_stored(stored)?),
+                None => None,
+            },
+        };
+        let saved = saved.as_deref();
+        let parent = draft.parent_id.unwrap_or_else(|| saved.and_then(|saved| saved.row.parent_id));
+        let scope = draft.scope.unwrap_or_else(|| saved.map_or(OrgUnitScope::All, |saved| saved.row.scope));
+        let pinned = draft.pinned.or_else(|| saved.map(|saved| saved.pinned.clone())).unwrap_or_default();
+        let excluded = draft.excluded.or_else(|| saved.map(|saved| saved.excluded.clone())).unwrap_or_default();
+        let filter = filter.as_ref().map(|filter| check(&index, filter)).transpose()?;
+        check_pins(&index, &pinned, &excluded)?;
+        check_tree(&index, draft.id.unwrap_or_else(|| self.clock().id()), parent, scope, filter.as_ref())?;
+        let within = parent.filter(|_| scope == OrgUnitScope::Parent);
+        let users = |users: &BTreeSet<UserId>| users.iter().copied().collect::<Vec<_>>();
+        let members = index.preview_unit(filter.as_ref(), within, &users(&pinned), &users(&excluded));
+        let before = match draft.id {
+            Some(id) => index.members_of_unit(id),
+            None => index.these(&[]),
+        };
+        Ok(OrgUnitPreview {
+            added: members.difference(&before).map_err(Error::internal)?,
+            removed: before.difference(&members).map_err(Error::internal)?,
+            members,
+        })
+    }
+
+    /// The members of an org unit.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn members(&self, id: OrgUnitId) -> Result<Members> {
+        let index = self.index();
+        index.org_unit(id).ok_or_else(|| missing(id))?;
+        Ok(index.members_of_unit(id))
+    }
+
+    /// The users that a filter selects; without one, everybody.
+    ///
+    /// # Errors
+    /// `Invalid`, with every violation of the filter.
+    pub fn select(&self, filter: Option<&Filter>) -> Result<Members> {
+        let index = self.index();
+        match filter {
+            None => Ok(index.everybody()),
+            Some(filter) => Ok(index.select(&check(&index, filter)?)),
+        }
+    }
+}
+
+fn check(index: &Index, filter: &Filter) -> Result<Checked> {
+    index.check(filter).map_err(Error::Invalid)
+}
+
+/// A filter in the form it is stored, checked, its references by id.
+fn store(index: &Index, filter: Option<Filter>) -> Result<Option<serde_json::Value>> {
+    let Some(filter) = filter else { return Ok(None) };
+    check(index, &filter)?;
+    let stored = Stored { v: 1, filter: index.normalise(filter) };
+    serde_json::to_value(stored).map(Some).map_err(Error::internal)
+}
+
+/// Reads a filter in the form it is stored.
+pub(crate) fn read_stored(stored: serde_json::Value) -> Result<Filter> {
+    serde_json::from_value::<Stored>(stored).map(|stored| stored.filter).map_err(Error::internal)
+}
+
+fn check_name(name: &str, violations: &mut Vec<filter::Violation>) -> String {
+    let name = check_text(name, "name", 1, LONGEST_TITLE, violations);
+    if name.contains('/') {
+        violations.push(filter::Violation {
+            path: "name".into(),
+            code: "NOT_A_NAME",
+            message: "a name cannot hold `/`, which stands between names in a path".into(),
+        });
+    }
+    name
+}
+
+/// Refuses a unit that the tree has no place for.
+fn check_place(index: &Index, unit: &OrgUnitRecord) -> Result<()> {
+    let parent = unit.row.parent_id;
+    for sibling in index.org_unit_children(parent) {
+        let Some(sibling) = index.org_unit(*sibling) else { continue };
+        if sibling.row.id != unit.row.id && sibling.row.name_key == unit.row.name_key {
+            return Err(Error::AlreadyExists {
+                noun: OrgUnitId::NOUN,
+                key: index.path(sibling.row.id),
+                hint: ": names are unique among siblings".into(),
+            });
+        }
+    }
+    check_pins(index, &unit.pinned, &unit.excluded)?;
+    let filter = match unit.row.filter.clone() {
+        Some(stored) => Some(check(index, &read_stored(stored)?)?),
+        None => None,
+    };
+    check_tree(index, unit.row.id, parent, unit.row.scope, filter.as_ref())
+}
+
+/// Refuses a unit below itself, and one whose members would depend on themselves.
+fn check_tree(
+    index: &Index,
+    id: OrgUnitId,
+    parent_id: Option<OrgUnitId>,
+    scope: OrgUnitScope,
+    filter: Option<&Checked>,
+) -> Result<()> {
+    let mut above = parent_id;
+    let mut depth = 0;
+    while let Some(unit) = above {
+        if unit == id {
+            return Err(Error::invalid("parentId", "CYCLE", "an org unit cannot stand below itself"));
+        }
+        depth += 1;
+        if depth >= DEPTH {
+            return Err(Error::LimitExceeded { what: "the depth of the tree of org units", limit: DEPTH as u64 });
+        }
+        above = index.org_unit(unit).ok_or_else(|| missing(unit))?.row.parent_id;
+    }
+    if parent_id.is_none() && scope == OrgUnitScope::Parent {
+        return Err(Error::invalid("scope", "NO_PARENT", "a root has no parent to select among; use ALL"));
+    }
+    let asks = filter.iter().flat_map(|filter| filter.org_units()).collect();
+    let cycle = index.org_unit_cycle(&[OrgUnitShape { id, parent_id, scope, asks }]);
+    if !cycle.is_empty() {
+        let names: Vec<String> = cycle.iter().map(|unit| format!("`{}`", index.path(*unit))).collect();
+        return Err(Error::invalid(
+            "filter",
+            "CYCLE",
+            format!("the members of {} would depend on themselves", names.join(", ")),
+        ));
+    }
+    Ok(())
+}
+
+fn check_pins(index: &Index, pinned: &BTreeSet<UserId>, excluded: &BTreeSet<UserId>) -> Result<()> {
+    check_users(index, pinned, "pinned")?;
+    check_users(index, excluded, "excluded")?;
+    match pinned.intersection(excluded).next() {
+        None => Ok(()),
+        Some(both) => {
+            let message = format!("{} cannot be pinned and excluded", both.to_global());
+            Err(Error::invalid("excluded", "CONTRADICTION", message))
+        }
+    }
+}
+
+fn check_users(index: &Index, users: &BTreeSet<UserId>, path: &str) -> Result<()> {
+    match users.iter().find(|user| !index.has_user(**user)) {
+        None => Ok(()),
+        Some(user) => Err(Error::invalid(path, "UNKNOWN_USER", format!("there is no user {}", user.to_global()))),
+    }
+}
+
+/// All org units with their pins.
+pub(super) async fn load_all(connection: &impl ConnectionTrait) -> Result<Vec<OrgUnitRecord>> {
+    let rows = org_unit::Entity::find().order_by_asc(org_unit::Column::Id).all(connection).await?;
+    let mut units: std::collections::BTreeMap<OrgUnitId, OrgUnitRecord> = rows
+        .into_iter()
+        .map(|row| (row.id, OrgUnitRecord { row, pinned: BTreeSet::new(), excluded: BTreeSet::new() }))
+        .collect();
+    for pin in org_unit_pin::Entity::find().all(connection).await? {
+        if let Some(unit) = units.get_mut(&pin.org_unit_id) {
+            if pin.is_member {
+                unit.pinned.insert(pin.user_id)
+            } else {
+                unit.excluded.insert(pin.user_id)
+            };
+        }
+    }
+    Ok(units.into_values().collect())
+}
