@@ -1,0 +1,119 @@
+//! A record of the log as clients see it: a whitelist, with the names and ids that the API uses.
+
+use async_graphql::ID;
+use chrono::{DateTime, SecondsFormat, Utc};
+use entity::attribute::AttributeType;
+use entity::change::{self, Noun};
+use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+use serde_json::{Value as Json, json};
+
+use crate::directory::read_stored;
+use crate::graphql::error::{Failure, Result};
+use crate::graphql::scalar::to_id;
+use crate::index::Index;
+use crate::record::Record;
+use crate::value::{GlobalId, Value};
+
+/// The id of the record that a change is of.
+pub(crate) fn id(change: &change::Model) -> ID {
+    match change.noun {
+        Noun::Attribute => to_id(AttributeId(change.record_id)),
+        Noun::Integration => to_id(IntegrationId(change.record_id)),
+        Noun::User => to_id(UserId(change.record_id)),
+        Noun::IntegrationAccount => to_id(IntegrationAccountId(change.record_id)),
+        Noun::OrgUnit => to_id(OrgUnitId(change.record_id)),
+    }
+}
+
+/// The record as JSON.
+///
+/// # Errors
+/// `Internal`, where the log holds what cannot be read.
+pub(crate) fn show(index: &Index, record: &Record) -> Result<Json> {
+    Ok(match record {
+        Record::Attribute(row) => json!({
+            "id": row.id.to_global(),
+            "key": row.key,
+            "title": row.title,
+            "description": row.description,
+            "type": row.r#type,
+            "options": row.options,
+            "isRequired": row.is_required,
+            "isUnique": row.is_unique,
+            "isBuiltIn": row.is_built_in,
+            "position": row.position,
+            "version": row.version,
+            "createdAt": time(row.created_at),
+            "updatedAt": time(row.updated_at),
+        }),
+        Record::Integration(row) => json!({
+            "id": row.id.to_global(),
+            "kind": row.kind,
+            "name": row.name,
+            "version": row.version,
+            "createdAt": time(row.created_at),
+            "updatedAt": time(row.updated_at),
+        }),
+        Record::User(record) => json!({
+            "id": record.row.id.to_global(),
+            "name": record.row.name,
+            "email": record.row.email,
+            "furtherEmails": record.further_emails,
+            "isAutomatic": record.row.is_automatic,
+            "attributes": values(index, &record.row.attributes),
+            "version": record.row.version,
+            "createdAt": time(record.row.created_at),
+            "updatedAt": time(record.row.updated_at),
+        }),
+        Record::IntegrationAccount(row) => json!({
+            "id": row.id.to_global(),
+            "integrationId": row.integration_id.to_global(),
+            "externalId": row.external_id,
+            "username": row.username,
+            "email": row.email,
+            "displayName": row.display_name,
+            "isBot": row.is_bot,
+            "status": row.status,
+            "userId": row.user_id.map(GlobalId::to_global),
+            "rule": row.rule,
+            "associatedBy": row.associated_by,
+            "associatedAt": time(row.associated_at),
+            "version": row.version,
+            "createdAt": time(row.created_at),
+            "updatedAt": time(row.updated_at),
+        }),
+        Record::OrgUnit(record) => json!({
+            "id": record.row.id.to_global(),
+            "parentId": record.row.parent_id.map(GlobalId::to_global),
+            "name": record.row.name,
+            "description": record.row.description,
+            "scope": record.row.scope,
+            "filter": record.row.filter.clone().map(read_stored).transpose().map_err(Failure)?,
+            "pinned": record.pinned.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
+            "excluded": record.excluded.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
+            "version": record.row.version,
+            "createdAt": time(record.row.created_at),
+            "updatedAt": time(record.row.updated_at),
+        }),
+    })
+}
+
+/// Values by attribute key, in the order of the attributes, which not every database keeps; those that name users as
+/// global ids. Of an attribute deleted since, the value as it stands, at the end.
+fn values(index: &Index, document: &Json) -> Json {
+    let mut stored: Vec<(&String, &Json)> = document.as_object().into_iter().flatten().collect();
+    stored.sort_by_key(|(key, _)| (index.attribute(key).map_or(i32::MAX, |attribute| attribute.position), *key));
+    let shown = stored.into_iter().map(|(key, stored)| {
+        let names_users = index.attribute(key).is_some_and(|attribute| attribute.r#type == AttributeType::User);
+        let value = match Value::from_stored(AttributeType::User, stored).filter(|_| names_users) {
+            Some(Value::User(id)) => Json::String(id.to_global()),
+            _ => stored.clone(),
+        };
+        (key.clone(), value)
+    });
+    Json::Object(shown.collect())
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}

@@ -1,0 +1,197 @@
+//! LOADER. Reads that a document asks for many times over, gathered into one call of a directory verb for all of them.
+//!
+//! One loader a request, without a cache: what a mutation has just written is read anew by what follows it in the same
+//! document. What does not live here: statements; the verbs have those.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use async_graphql::dataloader::{self, DataLoader};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::task::AtomicWaker;
+use tokio::sync::mpsc;
+
+use entity::{IntegrationAccountId, IntegrationId, UserId, integration_account};
+
+use crate::directory::{Directory, Error};
+use crate::record::{OrgUnitRecord, UserRecord};
+
+/// Loads by each of its key types.
+pub(crate) struct Loader {
+    directory: Directory,
+    /// How many batches have begun to read.
+    begun: Arc<AtomicUsize>,
+}
+
+/// Asks for the accounts of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AccountsOf(pub UserId);
+
+/// Asks for the org units that a user is a member of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct OrgUnitsOf(pub UserId);
+
+/// Asks how many accounts an integration has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct AccountCountOf(pub IntegrationId);
+
+impl Loader {
+    /// A loader for one request, and what it is about to read.
+    #[must_use]
+    pub(crate) fn for_request(directory: Directory) -> (DataLoader<Self>, Batches) {
+        let (send, receive) = mpsc::unbounded_channel();
+        // Nobody is left to be told once the request is gone.
+        let queue = move |batch| drop(send.send(batch));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let batches = Batches { queue: receive, begun: begun.clone() };
+        let loader = DataLoader::new(Self { directory, begun }, queue);
+        (loader.delay(Duration::ZERO).max_batch_size(usize::MAX), batches)
+    }
+
+    /// The directory it loads from.
+    #[must_use]
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The directory, for a batch that begins.
+    fn begin(&self) -> &Directory {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        &self.directory
+    }
+}
+
+/// Reads that the loader of one request has gathered and not begun.
+pub(crate) struct Batches {
+    queue: mpsc::UnboundedReceiver<BoxFuture<'static, ()>>,
+    begun: Arc<AtomicUsize>,
+}
+
+impl Batches {
+    /// Runs a document whose loader's batches these are.
+    ///
+    /// A batch begins when the document can go no further without it, and only when the batches before it have ended;
+    /// and the document goes on only when all of them have begun. So what is gathered does not depend on how fast the
+    /// machine is: batches that began after a fixed time would cut a long list into many reads on a busy one.
+    pub(crate) async fn run<T>(mut self, document: impl Future<Output = T>) -> T {
+        let mut document = pin!(document);
+        let mut under_way = FuturesUnordered::new();
+        let mut started = 0;
+        let signal = Arc::new(Signal::default());
+        let waker = Waker::from(signal.clone());
+        poll_fn(|context| {
+            signal.outer.register(context.waker());
+            loop {
+                let have_begun = self.begun.load(Ordering::Relaxed) == started;
+                if have_begun {
+                    signal.is_woken.store(false, Ordering::Release);
+                    if let Poll::Ready(answer) = document.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        return Poll::Ready(answer);
+                    }
+                    if under_way.is_empty() {
+                        // A long list is resolved in turns, between which the document only pauses.
+                        if signal.is_woken.load(Ordering::Acquire) {
+                            return Poll::Pending;
+                        }
+                        while let Ok(batch) = self.queue.try_recv() {
+                            under_way.push(batch);
+                            started += 1;
+                        }
+                    }
+                }
+                match under_way.poll_next_unpin(context) {
+                    Poll::Ready(Some(())) => {}
+                    // A batch may end without reading, where nobody asks any more.
+                    Poll::Ready(None) if !have_begun => started = self.begun.load(Ordering::Relaxed),
+                    Poll::Pending if !have_begun && self.begun.load(Ordering::Relaxed) == started => {}
+                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+}
+
+/// Tells whether a document wants to go on.
+#[derive(Default)]
+struct Signal {
+    is_woken: AtomicBool,
+    outer: AtomicWaker,
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.is_woken.store(true, Ordering::Release);
+        self.outer.wake();
+    }
+}
+
+impl dataloader::Loader<UserId> for Loader {
+    type Value = Arc<UserRecord>;
+    type Error = Error;
+
+    async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, Self::Value>, Error> {
+        let users = self.begin().find_users(ids).await?;
+        Ok(users.into_iter().map(|(id, user)| (id, Arc::new(user))).collect())
+    }
+}
+
+impl dataloader::Loader<IntegrationAccountId> for Loader {
+    type Value = Arc<integration_account::Model>;
+    type Error = Error;
+
+    async fn load(&self, ids: &[IntegrationAccountId]) -> Result<HashMap<IntegrationAccountId, Self::Value>, Error> {
+        let accounts = self.begin().find_accounts(ids).await?;
+        Ok(accounts.into_iter().map(|(id, account)| (id, Arc::new(account))).collect())
+    }
+}
+
+impl dataloader::Loader<AccountsOf> for Loader {
+    type Value = Arc<[Arc<integration_account::Model>]>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[AccountsOf]) -> Result<HashMap<AccountsOf, Self::Value>, Error> {
+        let users: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let accounts = self.begin().accounts_of(&users).await?;
+        Ok(accounts
+            .into_iter()
+            .map(|(user, accounts)| (AccountsOf(user), accounts.into_iter().map(Arc::new).collect()))
+            .collect())
+    }
+}
+
+impl dataloader::Loader<OrgUnitsOf> for Loader {
+    type Value = Arc<[Arc<OrgUnitRecord>]>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[OrgUnitsOf]) -> Result<HashMap<OrgUnitsOf, Self::Value>, Error> {
+        let users: Vec<UserId> = keys.iter().map(|key| key.0).collect();
+        let index = self.begin().index();
+        let mut found = HashMap::with_capacity(keys.len());
+        for (key, units) in keys.iter().zip(index.org_units_of(&users)) {
+            let mut units: Vec<(String, Arc<OrgUnitRecord>)> =
+                units.iter().filter_map(|id| Some((index.path(*id), index.org_unit(*id)?.clone()))).collect();
+            units.sort_by(|(a, _), (b, _)| a.cmp(b));
+            found.insert(*key, units.into_iter().map(|(_, unit)| unit).collect());
+        }
+        Ok(found)
+    }
+}
+
+impl dataloader::Loader<AccountCountOf> for Loader {
+    type Value = u64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[AccountCountOf]) -> Result<HashMap<AccountCountOf, u64>, Error> {
+        let integrations: Vec<IntegrationId> = keys.iter().map(|key| key.0).collect();
+        let counts = self.begin().account_counts(&integrations).await?;
+        Ok(counts.into_iter().map(|(id, count)| (AccountCountOf(id), count)).collect())
+    }
+}

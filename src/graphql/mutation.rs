@@ -1,0 +1,22 @@
+//! MUTATIONS. All that can be done, from the files of the nouns.
+
+use async_graphql::MergedObject;
+
+use super::attribute::AttributeMutation;
+use super::import::ImportMutation;
+use super::integration::IntegrationMutation;
+use super::integration_account::IntegrationAccountMutation;
+use super::org_unit::OrgUnitMutation;
+use super::user::UserMutation;
+
+/// What can be done to the directory. Each mutation is one changeset: all of it happens, or nothing. Several in one
+/// request run one after the other; if one fails, those before it stay.
+#[derive(Debug, Default, MergedObject)]
+pub struct Mutation(
+    UserMutation,
+    AttributeMutation,
+    IntegrationMutation,
+    IntegrationAccountMutation,
+    OrgUnitMutation,
+    ImportMutation,
+);

@@ -1,0 +1,217 @@
+//! ORG UNITS in the API. What does not live here: units that are not saved (`preview`), and changes (`mutation`).
+
+mod mutation;
+mod preview;
+
+pub(crate) use mutation::OrgUnitMutation;
+pub(crate) use preview::PreviewQuery;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_graphql::{Context, Description, Enum, ID, Object};
+use entity::{OrgUnitId, UserId};
+
+use super::changeset::{Change, history};
+use super::context::ContextExt;
+use super::error::{Failure, Result};
+use super::page::{Connection, Edge, Paging, Total};
+use super::scalar::{DateTime, Filter, parse_id, to_id};
+use super::user::{User, UserOrder, Users, page};
+use crate::directory::read_stored;
+use crate::index::Index;
+use crate::record::OrgUnitRecord;
+use crate::value::GlobalId;
+
+/// Among whom an org unit's filter selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::org_unit::OrgUnitScope")]
+pub(crate) enum OrgUnitScope {
+    /// All users.
+    All,
+    /// The members of the parent.
+    Parent,
+}
+
+/// A node of the tree of org units. Its members are those whom its filter selects, plus the pinned users, minus the
+/// excluded ones; they follow the directory as it changes.
+#[derive(Clone, Debug, Description)]
+pub(crate) struct OrgUnit(pub Arc<OrgUnitRecord>);
+
+#[Object(use_type_description)]
+impl OrgUnit {
+    /// The org unit's id.
+    pub(super) async fn id(&self) -> ID {
+        to_id(self.0.row.id)
+    }
+
+    /// Its name, unique among its siblings.
+    async fn name(&self) -> &str {
+        &self.0.row.name
+    }
+
+    /// The names from the root down to it, with `/` between: `Engineering/Platform`.
+    async fn path(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(ctx.directory()?.index().path(self.0.row.id))
+    }
+
+    /// What it is for.
+    async fn description(&self) -> &str {
+        &self.0.row.description
+    }
+
+    /// Among whom its filter selects.
+    async fn scope(&self) -> OrgUnitScope {
+        self.0.row.scope.into()
+    }
+
+    /// Its filter, in the shape of the input `UserFilter`; null where only pinned users are members.
+    async fn filter(&self) -> Result<Option<Filter>> {
+        match self.0.row.filter.clone() {
+            Some(stored) => Ok(Some(Filter(read_stored(stored)?))),
+            None => Ok(None),
+        }
+    }
+
+    /// The unit above; null for a root.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<OrgUnit>> {
+        let Some(parent) = self.0.row.parent_id else { return Ok(None) };
+        Ok(ctx.directory()?.index().org_unit(parent).cloned().map(Self))
+    }
+
+    /// The units right below it, by name.
+    async fn children(&self, ctx: &Context<'_>) -> Result<Vec<OrgUnit>> {
+        let index = ctx.directory()?.index();
+        let children = index.org_unit_children(Some(self.0.row.id));
+        Ok(children.iter().filter_map(|id| index.org_unit(*id)).cloned().map(Self).collect())
+    }
+
+    /// Its members. `members { totalCount }` alone reads no user records.
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In which order; by name if left out.")] order_by: Option<UserOrder>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<User>> {
+        page(ctx, &Users::MembersOf(self.0.row.id), order_by, &Paging { first, after, last, before }).await
+    }
+
+    /// The users who are members whatever the filter says.
+    async fn pinned_users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        users(ctx, &self.0.pinned).await
+    }
+
+    /// The users who are never members.
+    async fn excluded_users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        users(ctx, &self.0.excluded).await
+    }
+
+    /// What became of the org unit, newest change first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Change>> {
+        history(ctx, self.0.row.id, &Paging { first, after, last, before }).await
+    }
+
+    /// The version of the directory at which it last changed; for `expectedVersion`.
+    async fn version(&self) -> i64 {
+        self.0.row.version
+    }
+
+    /// When it was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.row.created_at)
+    }
+
+    /// When it last changed. That its members change does not count.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.0.row.updated_at)
+    }
+}
+
+async fn users(ctx: &Context<'_>, ids: &BTreeSet<UserId>) -> Result<Vec<User>> {
+    Ok(ctx.load_all(ids.iter().copied()).await?.into_iter().map(User::new).collect())
+}
+
+/// Queries about org units.
+#[derive(Debug, Default)]
+pub(crate) struct OrgUnitQuery;
+
+#[Object]
+impl OrgUnitQuery {
+    /// The org unit of an id, or at a path; null where there is none. Exactly one of the arguments is given.
+    async fn org_unit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The org unit's id.")] id: Option<ID>,
+        #[graphql(desc = "The names from the root down, with `/` between, ignoring case: `Engineering/Platform`.")]
+        path: Option<String>,
+    ) -> Result<Option<OrgUnit>> {
+        let index = ctx.directory()?.index();
+        let found = match (id, path) {
+            (Some(id), None) => index.org_unit(parse_id(&id, "id")?),
+            (None, Some(path)) => index.org_unit_at(&path.split('/').map(str::trim).collect::<Vec<_>>()),
+            _ => return Err(Failure::invalid("id", "EXACTLY_ONE", "give exactly one of `id` and `path`")),
+        };
+        Ok(found.cloned().map(OrgUnit))
+    }
+
+    /// Org units: all of them in order of their paths, or those right below one, or the roots.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn org_units(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only the units right below this one.")] parent_id: Option<ID>,
+        #[graphql(desc = "Only the roots. Not together with `parentId`.", default)] roots_only: bool,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<OrgUnit>> {
+        let window = Paging { first, after, last, before }.window(|cursor| OrgUnitId::parse(cursor).ok())?;
+        let index = ctx.directory()?.index();
+        let ids = match (parent_id, roots_only) {
+            (Some(_), true) => {
+                return Err(Failure::invalid("rootsOnly", "CONTRADICTION", "give `parentId` or `rootsOnly`, not both"));
+            }
+            (Some(parent), false) => {
+                let parent = parse_id(&parent, "parentId")?;
+                index.org_unit(parent).ok_or_else(|| Failure::missing(parent))?;
+                index.org_unit_children(Some(parent)).to_vec()
+            }
+            (None, true) => index.org_unit_children(None).to_vec(),
+            (None, false) => in_order(&index),
+        };
+        let total = Total::Known(ids.len() as u64);
+        let slice = window.cut(ids, |id| *id).filter_map(|id| index.org_unit(id).cloned());
+        Ok(Connection::new(slice, total, index.version(), |record| Edge {
+            cursor: record.row.id.to_global(),
+            node: OrgUnit(record),
+        }))
+    }
+}
+
+/// All units, each before those below it, siblings by name.
+fn in_order(index: &Index) -> Vec<OrgUnitId> {
+    let mut ordered = Vec::new();
+    let mut waiting: Vec<OrgUnitId> = index.org_unit_children(None).iter().rev().copied().collect();
+    while let Some(id) = waiting.pop() {
+        ordered.push(id);
+        waiting.extend(index.org_unit_children(Some(id)).iter().rev());
+    }
+    ordered
+}

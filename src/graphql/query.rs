@@ -1,0 +1,28 @@
+//! QUERIES. All that can be asked, from the files of the nouns.
+
+use async_graphql::MergedObject;
+
+use super::attribute::AttributeQuery;
+use super::changeset::ChangesetQuery;
+use super::directory::DirectoryQuery;
+use super::integration::IntegrationQuery;
+use super::integration_account::{IntegrationAccountQuery, ResolveQuery};
+use super::node::NodeQuery;
+use super::org_unit::{OrgUnitQuery, PreviewQuery};
+use super::user::UserQuery;
+
+/// What can be asked of the directory. All of one request is answered from the directory as it is at its beginning, or
+/// later.
+#[derive(Debug, Default, MergedObject)]
+pub struct Query(
+    NodeQuery,
+    UserQuery,
+    AttributeQuery,
+    IntegrationQuery,
+    IntegrationAccountQuery,
+    ResolveQuery,
+    OrgUnitQuery,
+    PreviewQuery,
+    DirectoryQuery,
+    ChangesetQuery,
+);

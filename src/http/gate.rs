@@ -1,0 +1,87 @@
+//! Who is let in: requests for this host, while the server is not stopping; and what happens when a handler panics.
+//!
+//! What does not live here: which methods and media types a handler takes.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::header::{CONNECTION, HOST, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+
+use super::{AppState, probes, reply};
+use crate::telemetry::RequestId;
+
+/// Refuses names that are not this server's, and new work while draining.
+///
+/// The address is a loopback one and there are no tokens. A web page can make its own name point there, and is then free
+/// to send any header; but the browser still says the name that it believes in.
+pub(super) async fn admit(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if let Some(host) = host_of(&request)
+        && !is_ours(host, &state.0.http.allowed_hosts)
+    {
+        let message = "this server does not answer to that host name; see ROSTER_ALLOWED_HOSTS";
+        return reply::plain(StatusCode::MISDIRECTED_REQUEST, "BAD_REQUEST", message, &id);
+    }
+    if state.is_draining() && !probes::PATHS.contains(&request.uri().path()) {
+        let message = "the server is stopping; try again";
+        let mut response = reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, &id);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return response;
+    }
+    next.run(request).await
+}
+
+/// Turns a panic into a reply that tells nothing but the request's id. The panic hook has logged it.
+pub(super) async fn catch_panics(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
+    AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", &id))
+}
+
+/// The host that the client means. Browsers always say one.
+fn host_of(request: &Request) -> Option<&str> {
+    match request.headers().get(HOST) {
+        // A name that is not text is none of ours.
+        Some(host) => Some(host.to_str().unwrap_or("?")),
+        None => request.uri().authority().map(http::uri::Authority::as_str),
+    }
+}
+
+fn is_ours(host: &str, allowed: &[String]) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        || allowed.iter().any(|ours| ours.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_are_answered_to() {
+        let allowed = ["roster.example".to_owned()];
+        for host in ["localhost", "LOCALHOST:8000", "127.0.0.1:80", "[::1]:8000", "roster.example:443"] {
+            assert!(is_ours(host, &allowed), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "?", ":80"] {
+            assert!(!is_ours(host, &allowed), "{host}");
+        }
+    }
+}

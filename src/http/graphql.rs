@@ -1,0 +1,201 @@
+//! The one GraphQL handler: which requests may run, and running them.
+//!
+//! A page on another site can make a browser send any request that needs no preflight, so none of those reaches a
+//! mutation: GET runs queries only, JSON needs its content type, and a multipart body needs a header that a form cannot
+//! set. What does not live here: what a document may ask (`graphql::guard`), what replies look like (`reply`).
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Request, Response as Answer, ServerError};
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::FutureExt;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use tracing::Instrument;
+
+use super::body::{Error as BodyError, Incoming};
+use super::reply::{self, Media, Refusal};
+use super::{AppState, envelope, multipart};
+use crate::graphql::guard;
+use crate::telemetry::RequestId;
+
+/// Headers that a page on another site cannot set without asking first. Any one will do.
+const PREFLIGHT: [&str; 3] = ["graphql-require-preflight", "apollo-require-preflight", "x-apollo-operation-name"];
+
+/// What the body of a POST is.
+enum Content {
+    Json,
+    Multipart(String),
+}
+
+/// What will run, once it has passed the guard.
+struct Prepared {
+    is_mutation: bool,
+    deadline: Duration,
+}
+
+/// Answers every request to `/graphql`.
+pub(super) async fn graphql(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let media = Media::of(&headers);
+    let body = Incoming::new(body, state.0.http.stall_timeout);
+    let outcome = match method {
+        Method::POST => post(&state, &id, &headers, body).await,
+        Method::GET => get(&state, &id, &uri).await,
+        _ => Err(Refusal::method("GET, POST", "use POST, or GET for queries")),
+    };
+    match outcome {
+        Ok(answer) => reply::answer(media, &id, answer),
+        Err(refusal) => {
+            let (status, code) = refusal.summary();
+            tracing::info!(status, code, "refused a GraphQL request");
+            reply::refuse(media, &id, refusal)
+        }
+    }
+}
+
+async fn get(state: &AppState, id: &RequestId, uri: &Uri) -> Result<Answer, Refusal> {
+    let mut request = envelope::from_query_string(uri, &state.0.http)?;
+    let prepared = prepare(state, &mut request)?;
+    if prepared.is_mutation {
+        return Err(Refusal::method("POST", "a mutation needs POST"));
+    }
+    run(state, id, request, &prepared).await
+}
+
+async fn post(state: &AppState, id: &RequestId, headers: &HeaderMap, body: Incoming) -> Result<Answer, Refusal> {
+    match content(headers)? {
+        Content::Json => {
+            let limit = state.0.http.max_body;
+            if announced(headers).is_some_and(|length| length > limit) {
+                return Err(BodyError::TooLarge { limit }.into());
+            }
+            let json = body.read(limit).await?;
+            let mut request = envelope::from_json(&json, &state.0.http)?;
+            let prepared = prepare(state, &mut request)?;
+            run(state, id, request, &prepared).await
+        }
+        Content::Multipart(boundary) => {
+            if !PREFLIGHT.iter().any(|name| headers.contains_key(*name)) {
+                let message = format!("a multipart request needs one of the headers {}", PREFLIGHT.join(", "));
+                return Err(Refusal::bad_request(message));
+            }
+            let Ok(_permit) = state.0.uploads.try_acquire() else {
+                return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many uploads; try again"));
+            };
+            let limits = &state.0.http;
+            // The document is checked before the file arrives, so that nobody uploads for nothing.
+            let mut upload = multipart::open(body, boundary, announced(headers), limits).await?;
+            let mut prepared = prepare(state, upload.request())?;
+            prepared.deadline = limits.upload_deadline;
+            let request = upload.receive(&state.0.spool_dir).await?;
+            run(state, id, request, &prepared).await
+        }
+    }
+}
+
+/// What the body claims to be.
+fn content(headers: &HeaderMap) -> Result<Content, Refusal> {
+    let unsupported = |message: &str| Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_REQUEST", message));
+    if headers.contains_key(CONTENT_ENCODING) {
+        return unsupported("compressed bodies are not supported");
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else {
+        return unsupported("the request needs one Content-Type: application/json");
+    };
+    let Ok(text) = value.to_str() else { return unsupported("the Content-Type cannot be read") };
+    let mut parts = text.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    if essence.eq_ignore_ascii_case("application/json") {
+        let mut charsets = parts.filter_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        });
+        if charsets.any(|charset| !charset.eq_ignore_ascii_case("utf-8") && !charset.eq_ignore_ascii_case("utf8")) {
+            return unsupported("JSON has to be in UTF-8");
+        }
+        Ok(Content::Json)
+    } else if essence.eq_ignore_ascii_case("multipart/form-data") {
+        match multer::parse_boundary(text) {
+            // The longest boundary that RFC 2046 has.
+            Ok(boundary) if (1..=70).contains(&boundary.len()) => Ok(Content::Multipart(boundary)),
+            _ => Err(Refusal::bad_request("the Content-Type needs a boundary of 1 to 70 characters")),
+        }
+    } else {
+        unsupported("use application/json, or multipart/form-data for an upload")
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Parses the document, once for all, and checks what it asks.
+fn prepare(state: &AppState, request: &mut Request) -> Result<Prepared, Refusal> {
+    let document = parse_query(&request.query).map_err(|error| Refusal::document([ServerError::from(error)]))?;
+    let measure = guard::check(&document, &request.variables, &state.0.limits)
+        .map_err(|refusals| Refusal::document(refusals.into_iter().map(ServerError::from)))?;
+    tracing::debug!(?measure, "measured a document");
+    let operation = guard::operation(&document, request.operation_name.as_deref()).ok_or_else(|| {
+        Refusal::document([ServerError::new("`operationName` has to name one of the document's operations", None)])
+    })?;
+    // The library would find a missing variable only where it is used, and answer as if it had executed.
+    for definition in &operation.variable_definitions {
+        let name = &definition.node.name.node;
+        let is_required = !definition.node.var_type.node.nullable && definition.node.default_value.is_none();
+        if is_required && !request.variables.contains_key(name) {
+            let message = format!("the variable `${name}` is required, and the request does not give it");
+            return Err(Refusal::document([ServerError::new(message, Some(definition.pos))]));
+        }
+    }
+    let is_mutation = operation.ty == OperationType::Mutation;
+    request.set_parsed_query(document);
+    Ok(Prepared { is_mutation, deadline: state.0.http.deadline })
+}
+
+/// Runs the request, for as long as it may take. A query stops when the client goes away. A mutation does not: stopped
+/// between two of its statements it would be half done.
+async fn run(state: &AppState, id: &RequestId, request: Request, prepared: &Prepared) -> Result<Answer, Refusal> {
+    let execute = state.0.backend.execute.clone();
+    let (deadline, id) = (prepared.deadline, id.clone());
+    let work = AssertUnwindSafe(async move { execute(request, id).await }).catch_unwind();
+    let outcome = if prepared.is_mutation {
+        let task = state.0.mutations.spawn(work.in_current_span());
+        tokio::time::timeout(deadline, task).await.map(|joined| joined.unwrap_or_else(|error| Err(Box::new(error))))
+    } else {
+        tokio::time::timeout(deadline, work).await
+    };
+    match outcome {
+        Ok(Ok(answer)) => Ok(answer),
+        // The panic hook has logged it.
+        Ok(Err(_)) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error")),
+        Err(_) => {
+            let more = if prepared.is_mutation { "; it goes on, and may still be done" } else { "" };
+            let message = format!("the deadline of {} ms has passed{more}", deadline.as_millis());
+            Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "UNAVAILABLE", message))
+        }
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { .. } => Self::too_large(error.to_string()),
+            BodyError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "BAD_REQUEST", error.to_string()),
+            BodyError::Broken => Self::bad_request(error.to_string()),
+        }
+    }
+}

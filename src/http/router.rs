@@ -1,0 +1,75 @@
+//! The table of routes, and the layers around all of them.
+//!
+//! What does not live here: what a route does.
+
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::response::Response;
+use axum::routing::{any, get};
+use axum::{Extension, Router};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+
+use super::{AppState, export, gate, graphql, probes, reply, request_id};
+use crate::telemetry::RequestId;
+
+/// Smaller replies fit into one packet as they are.
+const WORTH_COMPRESSING: u64 = 860;
+
+/// What every reply says, unless a handler has said otherwise: nothing here is a page, or is to be kept.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Everything that the server answers.
+pub fn router(state: AppState) -> Router {
+    let json_only = |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| is_json(headers);
+    let compression = CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(Predicate::and(SizeAbove::new(WORTH_COMPRESSING), json_only));
+    Router::new()
+        .route("/graphql", any(graphql::graphql))
+        .route("/livez", get(probes::live))
+        .route("/readyz", get(probes::ready))
+        .route("/export/users.csv", get(export::users))
+        .route("/export/sample.csv", get(export::sample))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        // The last is the outermost.
+        .layer(compression)
+        .layer(from_fn_with_state(state.clone(), gate::admit))
+        .layer(from_fn(gate::catch_panics))
+        .layer(map_response(add_headers))
+        .layer(from_fn(request_id::name))
+        .with_state(state)
+}
+
+async fn not_found(Extension(id): Extension<RequestId>) -> Response {
+    reply::plain(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing here; the API is at /graphql", &id)
+}
+
+async fn not_allowed(Extension(id): Extension<RequestId>, request: Request) -> Response {
+    let message = format!("{} does not take {}", request.uri().path(), request.method());
+    reply::plain(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", &message, &id)
+}
+
+async fn add_headers(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.starts_with(b"application/json") || value.starts_with(b"application/graphql-response+json")
+    })
+}

@@ -1,0 +1,167 @@
+//! Connections: accepting, time limits, and stopping without breaking off what is under way.
+//!
+//! `axum::serve` sets no timer, so half a header would hold a connection for ever, and it waits without end when it
+//! stops. What does not live here: what is answered.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+use super::AppState;
+use super::router::router;
+use crate::config::Http;
+
+/// The most headers in a request.
+const MAX_HEADERS: usize = 100;
+/// The most bytes of headers, and of what is buffered of a body.
+const MAX_BUFFER: usize = 64 << 10;
+
+/// Why the server cannot start. Each says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address can be reached from other machines.
+    #[error(
+        "ROSTER_LISTEN: {0} can be reached from other machines, and there are no tokens yet; use 127.0.0.1 or [::1]"
+    )]
+    NotLoopback(SocketAddr),
+    /// Another process listens there.
+    #[error("ROSTER_LISTEN: {0} is in use by another process")]
+    InUse(SocketAddr),
+    /// The system refuses.
+    #[error("ROSTER_LISTEN: cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    /// Signals cannot be watched.
+    #[error("cannot watch for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Listens on `address`, which has to be a loopback one.
+///
+/// # Errors
+///
+/// When others could reach it, or it cannot be had.
+pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    if !address.ip().to_canonical().is_loopback() {
+        return Err(Error::NotLoopback(address));
+    }
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Error::InUse(address),
+        _ => Error::Listen(address, error),
+    })
+}
+
+/// A future that ends with the first SIGTERM or SIGINT. Signals are watched from the call on.
+///
+/// # Errors
+///
+/// When the system refuses to report signals.
+pub fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+    })
+}
+
+/// Serves `state` on `listener` until `stop` ends, then finishes what is under way, for as long as it may take.
+/// Meanwhile probes are still answered, and anything else new is told to come back.
+pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Output = ()>) {
+    let http = state.0.http.clone();
+    let front = Front {
+        router: router(state.clone()),
+        permits: Arc::new(Semaphore::new(http.max_connections as usize)),
+        http,
+        graceful: GracefulShutdown::new(),
+    };
+    tokio::select! {
+        () = front.accept(&listener, true) => {}
+        () = stop => {}
+    }
+    state.drain();
+    let Front { router, permits, http, graceful } = front;
+    let (drain_timeout, open) = (http.drain_timeout, graceful.count());
+    tracing::info!(connections = open, mutations = state.0.mutations.len(), "finishing what is under way");
+    let late = Front { router, permits, http, graceful: GracefulShutdown::new() };
+    let finish = async {
+        tokio::join!(graceful.shutdown(), state.0.mutations.wait());
+    };
+    tokio::select! {
+        outcome = tokio::time::timeout(drain_timeout, finish) => match outcome {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => tracing::warn!(mutations = state.0.mutations.len(), "stopped with work under way"),
+        },
+        () = late.accept(&listener, false) => {}
+    }
+}
+
+/// What accepting needs.
+struct Front {
+    router: Router,
+    permits: Arc<Semaphore>,
+    http: Http,
+    graceful: GracefulShutdown,
+}
+
+impl Front {
+    /// Accepts connections for ever. At the most that there may be, further ones wait in the system's queue.
+    async fn accept(&self, listener: &TcpListener, keep_alive: bool) {
+        loop {
+            // The semaphore is never closed.
+            let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let connection =
+                        converse(stream, self.router.clone(), self.http.clone(), keep_alive, self.graceful.watcher());
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop(permit);
+                    });
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    // Most likely no descriptors are left; connections that end will give some back.
+                    tracing::error!(%error, "cannot accept connections");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+/// Answers the requests of one connection. The time for headers is also that between two requests.
+async fn converse(stream: TcpStream, router: Router, http: Http, keep_alive: bool, watcher: Watcher) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let io = TokioIo::new(super::stall::Stalling::new(stream, http.stall_timeout));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(http.header_timeout)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER)
+        .keep_alive(keep_alive)
+        .serve_connection(io, TowerToHyperService::new(router));
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

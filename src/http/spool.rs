@@ -1,0 +1,240 @@
+//! Downloads that hold nothing up: a producer writes a file at full speed while the reply follows it at its reader's.
+//!
+//! The file has no name, so it is gone when both are. What the producer holds, such as a read transaction, it holds for
+//! as long as writing takes, however slow the reader is. What does not live here: what is written.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
+
+/// The most that is read at a time.
+const CHUNK: usize = 128 << 10;
+
+/// How far the producer is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    written: u64,
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Whole,
+    Failed,
+}
+
+/// The producer's end of a download.
+#[derive(Debug)]
+pub struct Writer {
+    file: Arc<File>,
+    progress: watch::Sender<Progress>,
+    written: u64,
+    limit: u64,
+}
+
+impl Writer {
+    /// Appends `bytes`; the reader may have them from then on. Pieces of some 100 KiB are best.
+    ///
+    /// # Errors
+    ///
+    /// When the disk takes no more, the file would pass its limit, or the reader has gone away.
+    pub async fn append(&mut self, bytes: impl Into<Bytes>) -> io::Result<()> {
+        let bytes: Bytes = bytes.into();
+        if self.progress.is_closed() {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the reader has gone away"));
+        }
+        let (file, at, end) = (self.file.clone(), self.written, self.written + bytes.len() as u64);
+        if end > self.limit {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the export is larger than it may be"));
+        }
+        tokio::task::spawn_blocking(move || file.write_all_at(&bytes, at)).await??;
+        self.written = end;
+        self.progress.send_modify(|progress| progress.written = end);
+        Ok(())
+    }
+}
+
+/// The reply's end of a download.
+struct Reader {
+    file: Arc<File>,
+    progress: watch::Receiver<Progress>,
+    read: u64,
+    /// The producer stops when the reader is dropped.
+    _producer: AbortOnDropHandle<()>,
+}
+
+impl Reader {
+    /// The next piece, as soon as there is one; none at the end.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let read = self.read;
+        let gone = || io::Error::other("the producer stopped before the end");
+        let progress =
+            *self.progress.wait_for(|now| now.written > read || now.end.is_some()).await.map_err(|_| gone())?;
+        let available = usize::try_from(progress.written - read).unwrap_or(usize::MAX).min(CHUNK);
+        if available == 0 {
+            return match progress.end {
+                Some(End::Whole) => Ok(None),
+                _ => Err(gone()),
+            };
+        }
+        let file = self.file.clone();
+        let piece = tokio::task::spawn_blocking(move || {
+            let mut piece = BytesMut::zeroed(available);
+            file.read_exact_at(&mut piece, read).map(|()| piece.freeze())
+        })
+        .await??;
+        self.read += piece.len() as u64;
+        Ok(Some(piece))
+    }
+}
+
+/// Starts `produce` in the background, and gives a body that follows what it writes into a file in `folder`, of at most
+/// `limit` bytes. If it fails, the body breaks off, so that the client sees that the file is not whole. If the client
+/// goes away, it is stopped. `held` is dropped when the body is: a permit, say.
+///
+/// # Errors
+///
+/// When the file cannot be created.
+pub async fn follow<F, P, H>(folder: &Path, limit: u64, held: H, produce: F) -> io::Result<Body>
+where
+    F: FnOnce(Writer) -> P,
+    P: Future<Output = io::Result<()>> + Send + 'static,
+    H: Send + 'static,
+{
+    let folder = folder.to_owned();
+    let file = Arc::new(tokio::task::spawn_blocking(move || tempfile::tempfile_in(folder)).await??);
+    let (sender, progress) = watch::channel(Progress::default());
+    let writer = Writer { file: file.clone(), progress: sender.clone(), written: 0, limit };
+    let work: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = Box::pin(produce(writer));
+    let producer = tokio::spawn(
+        async move {
+            let end = match work.await {
+                Ok(()) => End::Whole,
+                Err(error) => {
+                    tracing::error!(%error, "an export failed");
+                    End::Failed
+                }
+            };
+            sender.send_modify(|progress| progress.end = Some(end));
+        }
+        .in_current_span(),
+    );
+    let reader = Reader { file, progress, read: 0, _producer: AbortOnDropHandle::new(producer) };
+    Ok(Body::from_stream(stream::try_unfold((reader, held), |(mut reader, held)| async move {
+        Ok::<_, io::Error>(reader.next().await?.map(|piece| (piece, (reader, held))))
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use futures_util::StreamExt;
+    use http_body_util::BodyExt;
+    use tokio::sync::{Notify, oneshot};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_gets_what_was_written_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let body = follow(folder.path(), u64::MAX, (), |mut writer| async move {
+            for at in 0..1_000_u32 {
+                writer.append(at.to_string().repeat(100)).await?;
+            }
+            Ok(())
+        });
+        let read = body.await.unwrap().collect().await.unwrap().to_bytes();
+        let wanted: String = (0..1_000_u32).map(|at| at.to_string().repeat(100)).collect();
+        assert_eq!(read, wanted);
+    }
+
+    #[tokio::test]
+    async fn the_first_bytes_come_before_the_last_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let go_on = Arc::new(Notify::new());
+        let waits = go_on.clone();
+        let body = follow(folder.path(), u64::MAX, (), |mut writer| async move {
+            writer.append("first").await?;
+            waits.notified().await;
+            writer.append("last").await
+        });
+        let mut data = body.await.unwrap().into_data_stream();
+        assert_eq!(data.next().await.unwrap().unwrap(), "first");
+        go_on.notify_one();
+        assert_eq!(data.next().await.unwrap().unwrap(), "last");
+        assert!(data.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_read_does_not_hold_the_writer_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let (done, is_done) = oneshot::channel();
+        let body = follow(folder.path(), u64::MAX, (), |mut writer| async move {
+            for _ in 0..64 {
+                writer.append(vec![b'x'; 1 << 20]).await?;
+            }
+            done.send(()).unwrap();
+            Ok(())
+        });
+        let body = body.await.unwrap();
+        is_done.await.unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+        let mut size = 0;
+        let mut data = body.into_data_stream();
+        while let Some(piece) = data.next().await {
+            let piece = piece.unwrap();
+            assert!(piece.len() <= CHUNK);
+            size += piece.len();
+        }
+        assert_eq!(size, 64 << 20);
+    }
+
+    #[tokio::test]
+    async fn a_failed_writer_breaks_the_body_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let failing = follow(folder.path(), u64::MAX, (), |mut writer| async move {
+            writer.append("some").await?;
+            Err(io::Error::other("no more"))
+        });
+        assert!(failing.await.unwrap().collect().await.is_err());
+        let too_large = follow(folder.path(), 3, (), |mut writer| async move { writer.append("four").await });
+        assert!(too_large.await.unwrap().collect().await.is_err());
+        let panicking = follow(folder.path(), 3, (), |writer| async move {
+            drop(writer);
+            panic!("a fault")
+        });
+        assert!(panicking.await.unwrap().collect().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_writer_stops_when_its_reader_goes_away_and_what_was_held_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let (count, held) = (Arc::new(AtomicU64::new(0)), Arc::new(()));
+        let counter = count.clone();
+        let body = follow(folder.path(), u64::MAX, held.clone(), |mut writer| async move {
+            loop {
+                writer.append("again and again").await?;
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let mut data = body.await.unwrap().into_data_stream();
+        data.next().await.unwrap().unwrap();
+        drop(data);
+        while Arc::strong_count(&count) > 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+}
