@@ -1,0 +1,158 @@
+//! COMMAND LINE. The subcommands of `roster` other than `serve`: one process, one piece of work, one exit code.
+//!
+//! What is asked for goes to standard output; progress, notes and errors go to standard error.
+//!
+//! What does not live here: settings and the environment ([`Setup`] has what the caller read from them), the server,
+//! what the verbs of the directory do.
+
+mod column;
+mod demo;
+mod export;
+mod import;
+mod progress;
+mod report;
+
+pub use column::Column;
+pub use demo::DemoArgs;
+pub use export::ExportArgs;
+pub use import::{EncodingName, ImportArgs, ModeName};
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use crate::database::{Database, Options};
+use crate::directory::{Actor, Clock, Directory};
+
+/// How long a command waits for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Connections for reading; a command reads one thing at a time, and an export keeps one for itself.
+const READERS: u32 = 2;
+
+/// What `--help` says of exit codes; `import` has one more.
+const EXIT_CODES: &str =
+    "Exit codes:\n  0  it is done\n  2  wrong usage; a file or the database cannot be read or written";
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Bring the schema of the database up to date. Every other command does so, too, before its work.
+    #[command(after_help = EXIT_CODES)]
+    Migrate,
+    /// Print the GraphQL schema.
+    #[command(after_help = EXIT_CODES)]
+    Schema,
+    /// Fill an empty directory with a made-up organisation.
+    Demo(DemoArgs),
+    /// Import users from a CSV file: all of it, or nothing.
+    Import(ImportArgs),
+    /// Export users as a CSV file.
+    Export(ExportArgs),
+}
+
+/// What commands need to know from outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// The database: `sqlite:PATH` or `postgres://…`.
+    pub database_url: &'a str,
+    /// The folder for the database, where that is a file, and for files under way.
+    pub data_dir: &'a Path,
+    /// Gives the GraphQL schema in its definition language.
+    pub sdl: fn() -> String,
+}
+
+/// How a command ended that could do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is done.
+    Done,
+    /// The file has errors, and nothing was changed.
+    Refused,
+}
+
+/// Nobody reads standard output any more, as after `| head`; there is nothing to say, and nobody to say it to.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads standard output")]
+struct ReaderGone;
+
+/// Runs a command. Errors are written to standard error; the code says how it ended: 0 done, 1 the file to import has
+/// errors and nothing was changed, 2 anything else.
+pub async fn run(command: Command, setup: &Setup<'_>) -> ExitCode {
+    match dispatch(command, setup).await {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(1),
+        Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
+        Err(error) => {
+            note(&format!("roster: {error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn dispatch(command: Command, setup: &Setup<'_>) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Schema => {
+            print(&(setup.sdl)())?;
+            Ok(Outcome::Done)
+        }
+        Command::Migrate => {
+            open_database(setup).await?.close().await?;
+            note("the schema of the database is up to date");
+            Ok(Outcome::Done)
+        }
+        Command::Demo(args) => Box::pin(demo::run(args, setup)).await,
+        Command::Import(args) => Box::pin(import::run(args, setup)).await,
+        Command::Export(args) => Box::pin(export::run(args, setup)).await,
+    }
+}
+
+impl Setup<'_> {
+    /// The folder for files under way, as the server has it.
+    fn spool(&self) -> std::path::PathBuf {
+        self.data_dir.join("spool")
+    }
+}
+
+async fn open_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
+    if setup.database_url.starts_with("sqlite:") {
+        // The file stands there unless the caller says otherwise, and SQLite makes no folders.
+        std::fs::create_dir_all(setup.data_dir)?;
+    }
+    let options = Options { url: setup.database_url.to_owned(), readers: READERS, patience: PATIENCE };
+    Ok(Database::open(&options).await?)
+}
+
+async fn open_directory(setup: &Setup<'_>) -> anyhow::Result<Directory> {
+    Ok(Directory::open(open_database(setup).await?, Clock::System).await?)
+}
+
+/// Who makes the changes, as the log names them.
+fn actor() -> Actor {
+    Actor("cli".to_owned())
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        other => Ok(other?),
+    }
+}
+
+/// Writes a line to standard error.
+fn note(line: &str) {
+    // Where even that cannot be written, the exit code has to do.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests;
