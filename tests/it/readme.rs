@@ -1,0 +1,227 @@
+//! What README.md and docs/ show is done as it stands there.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::process::Command;
+
+use entity::attribute::AttributeType;
+use entity::integration::IntegrationKind;
+use roster::directory::Directory;
+use serde_json::{Value as Json, json};
+
+use crate::support::{Home, Server, Site, attribute, ended, integration, is_required, on_both, repository, user};
+
+/// What stands between ``` and ```, with the language of each.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(repository(page)).unwrap();
+    let mut blocks = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in text.lines() {
+        match (line.strip_prefix("```"), open.as_mut()) {
+            (Some(language), None) => open = Some((language.to_owned(), String::new())),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some((_, block))) => writeln!(block, "{line}").unwrap(),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{page} ends within a block");
+    blocks
+}
+
+/// The blocks of a language that a page has; at least one.
+fn blocks_in(page: &str, language: &str) -> Vec<String> {
+    let of_language = blocks(page).into_iter().filter(|(named, _)| named == language);
+    let found: Vec<String> = of_language.map(|(_, block)| block).collect();
+    assert!(!found.is_empty(), "{page} shows no {language}");
+    found
+}
+
+/// The block that is not run: it builds what is tested here, and runs these tests.
+const NOT_RUN: &str = "\
+make run     # builds the server, and serves the directory in ./data at http://127.0.0.1:8000
+make test    # runs every test
+";
+
+#[test]
+fn the_first_session_goes_as_the_readme_says() {
+    let has_curl = Command::new("curl").arg("--version").output().is_ok();
+    assert!(has_curl || !is_required("REQUIRE_CURL"), "install curl");
+    if !has_curl {
+        eprintln!("skipped: curl");
+        return;
+    }
+    let home = Home::new();
+    let server = home.serve();
+    let address = server.address().to_string();
+    let mut prelude = "set -euo pipefail\n".to_owned();
+    let shell = |script: &str| {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script.replace("127.0.0.1:8000", &address)]).current_dir(home.path(""));
+        let ended = ended(bash, b"");
+        assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "{script}\n{}", ended.output);
+        ended.output
+    };
+    let mut answers: BTreeMap<String, Json> = BTreeMap::new();
+    let mut printed = Vec::new();
+    for (language, block) in blocks("README.md") {
+        match language.as_str() {
+            "sh" if block == NOT_RUN => {}
+            "sh" if block.starts_with("ask() {") => prelude += &block,
+            "sh" => printed.push(shell(&format!("{prelude}{block}"))),
+            "graphql" => {
+                let variables = if block.contains("$parentId") {
+                    json!({ "parentId": answers["Root"]["createOrgUnit"]["orgUnit"]["id"] })
+                } else {
+                    json!({})
+                };
+                let answer = shell(&format!("{prelude}ask '{variables}' <<'EOF'\n{block}EOF\n"));
+                answers.insert(name(&block), data(&answer));
+            }
+            other => panic!("say here what is done with {other}"),
+        }
+    }
+
+    let automatic = &answers["TwoUsers"]["users"];
+    assert_eq!(automatic["totalCount"], 2);
+    let accounts = |at: usize| automatic["edges"][at]["node"]["accounts"].as_array().unwrap().len();
+    assert_eq!([accounts(0), accounts(1)], [2, 1], "Ann has two accounts, and the second user one");
+    let imported = data(printed.iter().find(|text| text.contains("importUsers")).unwrap());
+    assert_eq!(
+        imported["importUsers"],
+        json!({ "applied": true, "created": 2, "updated": 1, "unchanged": 1, "absorbed": 1, "accountsMoved": 1,
+                "errors": [] })
+    );
+    let engineers = &answers["Engineers"]["users"];
+    let emails: Vec<&Json> = engineers["edges"].as_array().unwrap().iter().map(|edge| &edge["node"]["email"]).collect();
+    assert_eq!(emails, ["ann@corp.example", "cem@corp.example"]);
+    assert_eq!(answers["Root"]["createOrgUnit"]["orgUnit"]["members"]["totalCount"], 3);
+    assert_eq!(answers["Preview"]["previewOrgUnit"]["members"]["totalCount"], 2);
+    assert_eq!(answers["Preview"]["previewOrgUnit"]["added"]["totalCount"], 2);
+    assert_eq!(answers["Members"]["orgUnit"]["members"]["totalCount"], 2);
+    let statuses: Vec<&Json> =
+        answers["WhoIsIt"]["resolveAccounts"].as_array().unwrap().iter().map(|answer| &answer["status"]).collect();
+    assert_eq!(statuses, ["FOUND", "FOUND", "NOT_FOUND"]);
+    let units = &answers["WhoIsIt"]["resolveAccounts"][0]["user"]["orgUnits"];
+    assert_eq!(*units, json!([{ "path": "Engineering" }, { "path": "Engineering/Platform" }]));
+    assert_eq!(answers["Log"]["changesets"]["edges"][2]["node"]["kind"], "IMPORT");
+}
+
+#[test]
+fn nothing_that_the_docs_show_goes_untested() {
+    let entries = std::fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let pages = entries.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".md"));
+    let mut shown: Vec<String> = pages
+        .flat_map(|page| {
+            let languages = blocks(&format!("docs/{page}")).into_iter().map(|(language, _)| language);
+            languages.map(|language| format!("{page}: {language}")).collect::<Vec<_>>()
+        })
+        .collect();
+    shown.sort();
+    shown.dedup();
+    // The one command that no test runs is the one that measures: it takes an optimised build and a quiet machine.
+    let known = ["csv.md: json", "csv.md: text", "errors.md: json", "filters.md: json", "performance.md: sh"];
+    assert_eq!(shown, known, "test what is new here");
+    assert_eq!([blocks_in("docs/csv.md", "json").len(), blocks_in("docs/csv.md", "text").len()], [1, 1]);
+    assert_eq!(blocks_in("docs/errors.md", "json").len(), 1);
+}
+
+/// The name of a document's operation.
+fn name(document: &str) -> String {
+    let after = document.split_once(' ').unwrap().1;
+    after.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned()
+}
+
+#[track_caller]
+fn data(answer: &str) -> Json {
+    let mut json: Json = serde_json::from_str(answer).unwrap();
+    assert_eq!(json.get("errors"), None, "{json:#}");
+    json["data"].take()
+}
+
+/// What docs/filters.md says that its examples use, and the two users that they name.
+async fn prepare(site: &Directory) {
+    attribute(site, "Department", AttributeType::Text, &[]).await;
+    attribute(site, "Role", AttributeType::Select, &["Engineer", "Manager"]).await;
+    attribute(site, "Skills", AttributeType::MultiSelect, &["Rust", "Go", "SQL"]).await;
+    attribute(site, "Level", AttributeType::Number, &[]).await;
+    attribute(site, "Start date", AttributeType::Date, &[]).await;
+    attribute(site, "Remote", AttributeType::Boolean, &[]).await;
+    attribute(site, "Manager", AttributeType::User, &[]).await;
+    integration(site, IntegrationKind::GitHub, "GitHub").await;
+    user(site, "Ben", "ben@corp.example", json!({ "department": "Data", "role": "Manager" })).await;
+    let ann = json!({
+        "department": "Platform", "role": "Engineer", "skills": ["Rust", "SQL"], "level": 3,
+        "start_date": "2026-06-30", "manager": "ben@corp.example",
+    });
+    user(site, "Ann", "ann@corp.example", ann).await;
+}
+
+#[test]
+fn every_filter_that_the_docs_show_can_be_asked() {
+    let answers = on_both(async |site: &Site| {
+        prepare(site).await;
+        let server = Server::new(site);
+        let mut answers = Vec::new();
+        for block in blocks_in("docs/filters.md", "json") {
+            let filter: Json = serde_json::from_str(&block).unwrap();
+            let query = "query($filter: UserFilter) { users(filter: $filter) { edges { node { name } } } }";
+            let reply = server.execute(query, json!({ "filter": filter }), None).await.json();
+            assert_eq!(reply.get("errors"), None, "{block}\n{reply:#}");
+            let users = reply["data"]["users"]["edges"].as_array().unwrap().iter();
+            answers.push(users.map(|edge| edge["node"]["name"].as_str().unwrap().to_owned()).collect::<String>());
+        }
+        answers
+    });
+    assert_eq!(answers, ["Ann", "Ann", "Ann", "Ann", "", "", "AnnBen", "Ann"]);
+}
+
+#[test]
+fn the_error_that_the_docs_show_is_the_one_that_is_given() {
+    on_both(async |site: &Site| {
+        prepare(site).await;
+        let query = "{ users(filter: {attribute: {key: \"departement\", is: {isEmpty: true}}}) { totalCount } }";
+        let reply = Server::new(site).execute(query, json!({}), None).await.json();
+        let mut shown: Json = serde_json::from_str(&blocks_in("docs/errors.md", "json")[0]).unwrap();
+        shown["extensions"].as_object_mut().unwrap().remove("requestId").unwrap();
+        let mut given = reply["errors"][0].clone();
+        given.as_object_mut().unwrap().remove("locations");
+        assert_eq!(given, shown);
+    });
+}
+
+#[test]
+fn the_columns_and_the_cell_of_accounts_that_the_docs_show_can_be_imported() {
+    on_both(async |site: &Site| {
+        prepare(site).await;
+        let columns: Json = serde_json::from_str(&blocks_in("docs/csv.md", "json")[0]).unwrap();
+        let cell = blocks_in("docs/csv.md", "text")[0].trim().replace('"', "\"\"");
+        let file =
+            format!("Name,work mail,start date,gh,cost centre\nAnn,ann@corp.example,01/02/26,\"{cell}\",whatever\n");
+        let query = "mutation($file: Upload!, $columns: [ImportColumnInput!]!) {
+            importUsers(input: {file: $file, columns: $columns}) {
+              updated accountsClaimed errors { line column code message } } }";
+        let server = Server::new(site);
+        let reply = server.execute(query, json!({ "columns": columns }), Some(&file)).await.json();
+        assert_eq!(
+            reply["data"]["importUsers"],
+            json!({ "updated": 1, "accountsClaimed": 6, "errors": [] }),
+            "{reply:#}"
+        );
+        let query = "{ user(email: \"ann@corp.example\") { attribute(key: \"start_date\") { date }
+            accounts { username email externalId status } } }";
+        let user = server.execute(query, json!({}), None).await.json()["data"]["user"].take();
+        assert_eq!(user["attribute"]["date"], "2026-02-01");
+        let names: Vec<String> = user["accounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|account| {
+                assert_eq!(account["status"], "CLAIMED");
+                let given = ["username", "email", "externalId"].map(|kind| account[kind].as_str());
+                let (kind, name) = given.iter().enumerate().find_map(|(at, name)| Some((at, (*name)?))).unwrap();
+                format!("{}{name}", ["", "mail ", "id "][kind])
+            })
+            .collect();
+        assert_eq!(names, ["octocat", "mail ann@corp.example", "id 10042", "odd;name", "id:not-an-id", "id  7"]);
+    });
+}

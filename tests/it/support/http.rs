@@ -1,0 +1,101 @@
+//! The server as clients meet it, without a socket.
+
+use axum::Router;
+use axum::body::Body;
+use clap::Parser;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use roster::config::Config;
+use roster::directory::Directory;
+use roster::http::AppState;
+use roster::http::router::router;
+use roster::serve::backend;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// A server on a directory.
+pub(crate) struct Server {
+    router: Router,
+    directory: Directory,
+    _folder: TempDir,
+}
+
+/// What came of one request.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+    /// How many statements were sent to the database for it.
+    pub(crate) statements: u64,
+}
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    config: Config,
+}
+
+impl Server {
+    pub(crate) fn new(directory: &Directory) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Flags::parse_from(["roster"]).config;
+        let state = AppState::new(backend(directory), &config, folder.path().join("spool")).unwrap();
+        Self { router: router(state), directory: directory.clone(), _folder: folder }
+    }
+
+    /// Sends a GraphQL operation as JSON, or with a file as the multipart request that files come in; the file is then
+    /// the variable `file`.
+    pub(crate) async fn execute(&self, query: &str, mut variables: Json, file: Option<&str>) -> Reply {
+        let request = Request::post("/graphql").header("graphql-require-preflight", "1");
+        let request = match file {
+            None => {
+                let body = json!({ "query": query, "variables": variables }).to_string();
+                request.header("content-type", "application/json").body(Body::from(body))
+            }
+            Some(file) => {
+                variables["file"] = Json::Null;
+                let operations = json!({ "query": query, "variables": variables }).to_string();
+                let map = json!({ "0": ["variables.file"] }).to_string();
+                let part = |name: &str, content: &str| {
+                    format!("--part\r\ncontent-disposition: form-data; {name}\r\n\r\n{content}\r\n")
+                };
+                let body = [
+                    part("name=\"operations\"", &operations),
+                    part("name=\"map\"", &map),
+                    part("name=\"0\"; filename=\"users.csv\"", file),
+                    "--part--\r\n".to_owned(),
+                ];
+                request.header("content-type", "multipart/form-data; boundary=part").body(Body::from(body.concat()))
+            }
+        };
+        self.send(request.unwrap()).await
+    }
+
+    /// Sends any request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let before = self.directory.database().statement_count();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        let statements = self.directory.database().statement_count() - before;
+        Reply { status: head.status, headers: head.headers, body, statements }
+    }
+}
+
+impl Reply {
+    /// The body, having checked that every error has a code and tells no secrets, without the requests' random ids.
+    pub(crate) fn json(&self) -> Json {
+        let mut json: Json = serde_json::from_str(&self.body).unwrap();
+        for word in ["SELECT \\\"", "UNIQUE constraint", "sqlx", "DbErr", "/src/", "panicked", "RUST_BACKTRACE"] {
+            assert!(!self.body.contains(word), "{word} in {}", self.body);
+        }
+        for error in json.get_mut("errors").and_then(Json::as_array_mut).into_iter().flatten() {
+            let extensions = error["extensions"].as_object_mut().unwrap();
+            assert!(extensions["code"].is_string(), "an error without a code");
+            let id = extensions.remove("requestId").unwrap();
+            assert_eq!(id.as_str(), self.headers["x-request-id"].to_str().ok(), "the request's id");
+        }
+        json
+    }
+}

@@ -1,0 +1,277 @@
+//! The program as people run it: a process with a data directory, spoken to over a socket.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use super::on_empty_places;
+
+/// The longest that anything here may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A data directory, and the database that goes with it: the SQLite file in it, or one on a server.
+pub(crate) struct Home {
+    folder: TempDir,
+    database_url: Option<String>,
+}
+
+/// Runs `test` in a home with nothing in it, on SQLite and on PostgreSQL.
+pub(crate) fn in_each_home(test: impl Fn(&Home)) {
+    on_empty_places(|url| test(&Home { database_url: url.map(str::to_owned), ..Home::new() }));
+}
+
+impl Home {
+    /// A home on SQLite.
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), database_url: None }
+    }
+
+    /// A file beside the data directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// `roster` with these arguments and nothing in the environment but where the directory is kept.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear().env("ROSTER_DATA_DIR", self.data_dir());
+        if let Some(url) = &self.database_url {
+            command.env("ROSTER_DATABASE_URL", url);
+        }
+        command
+    }
+
+    /// Runs `roster` to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, b"")
+    }
+
+    /// Runs `roster` to its end, with something on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ended {
+        ended(self.command(arguments), input)
+    }
+
+    /// Runs `roster` to its end, which has to be a good one, and gives what it wrote.
+    #[track_caller]
+    pub(crate) fn output_of(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "roster {arguments:?}");
+        ended.output
+    }
+
+    /// A server on this home that can be reached.
+    pub(crate) fn serve(&self) -> Served {
+        Served::start(self.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) output: String,
+    pub(crate) error: String,
+}
+
+/// Runs a command to its end, with something on standard input.
+pub(crate) fn ended(mut command: Command, input: &[u8]) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let writer = std::thread::spawn(move || {
+        // Who does not read standard input to its end has its reasons.
+        let _ = to.write_all(&input);
+    });
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: status.code(), output: text(stdout), error: text(stderr) }
+}
+
+/// A server that can be reached. Dropping it ends it at once.
+pub(crate) struct Served {
+    child: Child,
+    address: SocketAddr,
+    log: Receiver<String>,
+}
+
+impl Served {
+    /// Starts a server, and waits until it says where it listens and is ready.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (lines, log) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                // Whoever no longer listens has ended the process, or is about to.
+                let _ = lines.send(line);
+            }
+        });
+        let until = Instant::now() + PATIENCE;
+        let address = loop {
+            let line = log.recv_timeout(until - Instant::now()).unwrap();
+            if let Some((_, address)) = line.split_once("Roster listens on http://") {
+                break address.split('/').next().unwrap().parse().unwrap();
+            }
+        };
+        let served = Self { child, address, log };
+        assert_eq!(served.get("/readyz").status, 200);
+        served
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends SIGTERM. Gives the exit code, and how long the process took to end.
+    pub(crate) fn stop(mut self) -> (Option<i32>, Duration) {
+        let start = Instant::now();
+        let killed = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(killed.success());
+        // Its standard error is closed when it ends, and not before.
+        while self.log.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected) {
+            assert!(start.elapsed() < PATIENCE, "the server does not stop");
+        }
+        (self.child.wait().unwrap().code(), start.elapsed())
+    }
+
+    /// The answer to one GET.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path}"), "", b"")
+    }
+
+    /// The text of a download.
+    #[track_caller]
+    pub(crate) fn download(&self, path: &str) -> String {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert!(answer.head.to_ascii_lowercase().contains("content-type: text/csv; charset=utf-8"), "{}", answer.head);
+        answer.text()
+    }
+
+    /// The `data` of an operation that has to succeed.
+    #[track_caller]
+    pub(crate) fn ask(&self, query: &str, variables: Json) -> Json {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        data(&self.send("POST /graphql", "Content-Type: application/json\r\n", body.as_bytes()))
+    }
+
+    /// The same for one with a file as the variable `file`: the request that the GraphQL multipart specification says.
+    #[track_caller]
+    pub(crate) fn upload(&self, query: &str, mut variables: Json, file: &[u8]) -> Json {
+        variables["file"] = Json::Null;
+        let operations = json!({ "query": query, "variables": variables });
+        let boundary = "------------------------d74496d66958873e";
+        let mut body = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{operations}\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"map\"\r\n\r\n{{\"0\":[\"variables.file\"]}}\r\n\
+             --{boundary}\r\nContent-Disposition: form-data; name=\"0\"; filename=\"users.csv\"\r\n\
+             Content-Type: text/csv\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend_from_slice(file);
+        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        let headers =
+            format!("Content-Type: multipart/form-data; boundary={boundary}\r\nGraphQL-Require-Preflight: 1\r\n");
+        data(&self.send("POST /graphql", &headers, &body))
+    }
+
+    /// One request on a connection of its own. `line` is method and path; each of `headers` ends its line.
+    fn send(&self, line: &str, headers: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
+            self.address,
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body).unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        Answer::read(&bytes)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn data(answer: &Answer) -> Json {
+    let mut json: Json = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status, json.get("errors")), (200, None), "{json:#}");
+    json["data"].take()
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    fn read(bytes: &[u8]) -> Self {
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let rest = &bytes[end + 4..];
+        let says = |header: &str| {
+            head.to_ascii_lowercase().lines().find_map(|line| line.strip_prefix(header).map(str::to_owned))
+        };
+        let body = match says("content-length: ") {
+            Some(length) => {
+                assert_eq!(length, rest.len().to_string(), "an answer that breaks off");
+                rest.to_vec()
+            }
+            None => {
+                assert_eq!(says("transfer-encoding: ").as_deref(), Some("chunked"), "{head}");
+                chunks(rest)
+            }
+        };
+        Self { status: head.split(' ').nth(1).unwrap().parse().unwrap(), head, body }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+}
+
+/// What a chunked body holds, up to its last chunk, which has to be there.
+fn chunks(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|two| two == b"\r\n").unwrap();
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return body;
+        }
+        let chunk = &rest[end + 2..];
+        body.extend_from_slice(&chunk[..size]);
+        assert_eq!(&chunk[size..size + 2], b"\r\n");
+        rest = &chunk[size + 2..];
+    }
+}
+
+/// A file of the repository.
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
