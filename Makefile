@@ -1,0 +1,29 @@
+# What a person types. It takes Rust (rustup reads rust-toolchain.toml) and a C compiler; `make test` takes Node, too, for
+# the audit of GraphQL over HTTP. `.ci/run` runs `make lint test` with PostgreSQL beside it.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench schema
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
+
+run: ## Build the server and serve the directory in ./data at http://127.0.0.1:8000
+	cargo run --release --locked -- serve
+
+test: ## Run every test; on PostgreSQL too if TEST_POSTGRES_URL is set
+	REQUIRE_NODE=1 cargo test --workspace --locked
+
+lint: ## Check the format, the lints and the documentation; a warning is an error
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+fmt: ## Format the code
+	cargo fmt --all
+
+bench: ## Measure against the targets, about ten minutes; on PostgreSQL too if ROSTER_BENCH_POSTGRES_URL is set
+	cargo bench --locked --bench scale
+
+schema: ## Write schema.graphql anew
+	cargo run --quiet --locked -- schema > schema.graphql.new
+	mv schema.graphql.new schema.graphql

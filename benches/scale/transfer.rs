@@ -1,0 +1,75 @@
+//! Import and export of everybody.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Instant;
+
+use roster::directory::csv::{ImportOptions, Style};
+
+use crate::Place;
+use crate::data::{create_attributes, me, open};
+use crate::process::{Said, memory, run, say};
+use crate::table::Table;
+
+/// Imports the file into an empty directory, and once more.
+pub(crate) async fn import(url: &str, file: &Path) {
+    let directory = open(url).await;
+    create_attributes(&directory).await;
+    let at = Instant::now();
+    let report = directory.import_users(&me(), File::open(file).unwrap(), ImportOptions::default()).await.unwrap();
+    say("seconds", at.elapsed().as_secs_f64());
+    assert!(report.applied, "{:?}", report.errors.listed.first());
+    say("peak", memory("self", "VmHWM"));
+    say("after", memory("self", "VmRSS"));
+    let at = Instant::now();
+    let again = directory.import_users(&me(), File::open(file).unwrap(), ImportOptions::default()).await.unwrap();
+    say("again", at.elapsed().as_secs_f64());
+    assert_eq!(again.unchanged, report.created);
+}
+
+/// Exports everybody.
+pub(crate) async fn export(url: &str) {
+    let directory = open(url).await;
+    let before = memory("self", "VmHWM");
+    let at = Instant::now();
+    let mut export = directory.export_users(None, Style::default()).await.unwrap();
+    let mut first = None;
+    while export.next().await.unwrap().is_some() {
+        first.get_or_insert_with(|| at.elapsed().as_secs_f64());
+    }
+    say("seconds", at.elapsed().as_secs_f64());
+    say("first", first.unwrap());
+    say("growth", memory("self", "VmHWM") - before);
+}
+
+/// Imports, and exports what was imported. Gives the seconds of the import.
+pub(crate) fn measure(table: &mut Table, place: &Place, file: &Path, users: u64) -> f64 {
+    let said: Said = run(&["import", &place.url, file.to_str().unwrap()]);
+    let (seconds, peak) = (said.number("seconds"), said.number("peak"));
+    table.row(
+        format!("import of {users} rows, {}", place.name),
+        "<= 60 s, RSS <= 600 MB with the index",
+        format!("{seconds:.1} s, RSS at most {peak:.0} MB, afterwards {:.0} MB", said.number("after")),
+        seconds <= 60.0 && peak <= 600.0,
+    );
+    table.note(
+        format!("the same file again, nothing to change, {}", place.name),
+        format!("{:.1} s", said.number("again")),
+    );
+    measure_export(table, place, users, "no accounts");
+    seconds
+}
+
+/// Exports everybody, as things are.
+pub(crate) fn measure_export(table: &mut Table, place: &Place, users: u64, with: &str) {
+    let said = run(&["export", &place.url]);
+    let (first, growth) = (said.number("first"), said.number("growth"));
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let rate = users as f64 / said.number("seconds");
+    table.row(
+        format!("export of {users} rows, {with}, {}", place.name),
+        "first byte <= 1 s, >= 100,000 rows/s, constant memory over the index",
+        format!("first byte {:.0} ms, {rate:.0} rows/s, {growth:.0} MB over the peak before", first * 1e3),
+        first <= 1.0 && rate >= 100_000.0 && growth <= 64.0,
+    );
+}
