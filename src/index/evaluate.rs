@@ -41,17 +41,6 @@ impl Index {
         self.members(ids.iter().filter_map(|id| self.users.find(*id)).collect())
     }
 
-    /// Whether a user is among the members.
-    ///
-    /// # Errors
-    /// [`super::OtherEpoch`] where the members were selected from another build of the index.
-    pub fn is_among(&self, members: &Members, id: UserId) -> Result<bool, super::OtherEpoch> {
-        if members.epoch != self.epoch {
-            return Err(super::OtherEpoch);
-        }
-        Ok(self.users.find(id).is_some_and(|at| members.bitmap.contains(at)))
-    }
-
     /// The members of an org unit that need not be stored: by filter within scope, pins and exclusions.
     ///
     /// Of an unknown unit nobody.

@@ -151,12 +151,6 @@ impl Index {
         self.units.children(id)
     }
 
-    /// A unit and all below it, parents first.
-    #[must_use]
-    pub fn org_unit_subtree(&self, id: OrgUnitId) -> Vec<OrgUnitId> {
-        self.units.subtree(id)
-    }
-
     /// The org unit at a path of names from a root down, ignoring case.
     #[must_use]
     pub fn org_unit_at(&self, path: &[&str]) -> Option<&Arc<OrgUnitRecord>> {
