@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Ended, Home, Served, ended, in_each_home, is_required, repository};
+use crate::support::{Ended, Home, Served, ended, in_each_home, is_required, repository, say_skipped};
 
 /// Checks that a command failed: nothing on standard output, and these lines on standard error.
 #[track_caller]
@@ -259,7 +259,7 @@ static NODE: LazyLock<bool> = LazyLock::new(|| {
     let found = runs("node") && runs("npm");
     assert!(found || !is_required("REQUIRE_NODE"), "install Node and npm");
     if !found {
-        eprintln!("skipped: Node");
+        say_skipped("Node");
     }
     found
 });

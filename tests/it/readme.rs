@@ -9,7 +9,9 @@ use entity::integration::IntegrationKind;
 use roster::directory::Directory;
 use serde_json::{Value as Json, json};
 
-use crate::support::{Home, Server, Site, attribute, ended, integration, is_required, on_both, repository, user};
+use crate::support::{
+    Home, Server, Site, attribute, ended, integration, is_required, on_both, repository, say_skipped, user,
+};
 
 /// What stands between ``` and ```, with the language of each.
 fn blocks(page: &str) -> Vec<(String, String)> {
@@ -47,7 +49,7 @@ fn the_first_session_goes_as_the_readme_says() {
     let has_curl = Command::new("curl").arg("--version").output().is_ok();
     assert!(has_curl || !is_required("REQUIRE_CURL"), "install curl");
     if !has_curl {
-        eprintln!("skipped: curl");
+        say_skipped("curl");
         return;
     }
     let home = Home::new();

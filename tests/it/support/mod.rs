@@ -9,7 +9,7 @@ mod process;
 mod script;
 
 pub(crate) use cast::{Cast, cast};
-pub(crate) use database::{Site, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite};
+pub(crate) use database::{Site, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, say_skipped};
 pub(crate) use dump::{answers, export, tables};
 pub(crate) use http::Server;
 pub(crate) use process::{Ended, Home, Served, ended, in_each_home, repository};
