@@ -41,6 +41,28 @@ pub struct Violation {
     pub message: String,
 }
 
+/// A violation, and what is told of it besides where a place has room for more than a message.
+#[derive(Clone, Debug)]
+pub(super) struct Finding {
+    pub(super) violation: Violation,
+    /// The name that was probably meant.
+    pub(super) suggestion: Option<String>,
+    /// The operators that would be right.
+    pub(super) operators: &'static [&'static str],
+}
+
+impl Finding {
+    pub(super) fn new(path: impl Into<String>, code: &'static str, message: String) -> Self {
+        let violation = Violation { path: path.into(), code, message };
+        Self { violation, suggestion: None, operators: &[] }
+    }
+
+    /// With the name that was probably meant, if one is near.
+    pub(super) fn meant(self, near: Option<&str>) -> Self {
+        Self { suggestion: near.map(str::to_owned), ..self }
+    }
+}
+
 /// A filter that was found right against a catalogue; only [`check`] makes one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
@@ -174,32 +196,41 @@ impl Checked {
 /// # Errors
 /// Everything that is wrong, each with its path below `filter`; at most 100 of them.
 pub fn check(filter: &Filter, catalogue: &Catalogue<'_>) -> Result<Checked, Vec<Violation>> {
-    let mut checker = Checker { catalogue, violations: Vec::new(), conditions: 0, references: References::default() };
+    examine(filter, catalogue).map_err(|findings| findings.into_iter().map(|finding| finding.violation).collect())
+}
+
+/// [`check`], with all that is known of each mistake.
+pub(super) fn examine(filter: &Filter, catalogue: &Catalogue<'_>) -> Result<Checked, Vec<Finding>> {
+    let mut checker = Checker { catalogue, findings: Vec::new(), conditions: 0, references: References::default() };
     match checker.node(filter, "filter", 1) {
-        Some(root) if checker.violations.is_empty() => Ok(Checked { root, references: checker.references }),
-        _ => Err(checker.violations),
+        Some(root) if checker.findings.is_empty() => Ok(Checked { root, references: checker.references }),
+        _ => Err(checker.findings),
     }
 }
 
 /// One check under way. Its methods give none where they have added a violation.
 pub(super) struct Checker<'a> {
     pub(super) catalogue: &'a Catalogue<'a>,
-    violations: Vec<Violation>,
+    findings: Vec<Finding>,
     conditions: usize,
     pub(super) references: References,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn refuse<T>(&mut self, path: impl Into<String>, code: &'static str, message: String) -> Option<T> {
-        if self.violations.len() < REPORTED {
-            self.violations.push(Violation { path: path.into(), code, message });
+        self.report(Finding::new(path, code, message))
+    }
+
+    pub(super) fn report<T>(&mut self, finding: Finding) -> Option<T> {
+        if !self.is_full() {
+            self.findings.push(finding);
         }
         None
     }
 
     /// Whether so much is wrong that nothing more is looked at: to say what was probably meant takes time.
     pub(super) fn is_full(&self) -> bool {
-        self.violations.len() >= REPORTED
+        self.findings.len() >= REPORTED
     }
 
     fn node(&mut self, filter: &Filter, path: &str, depth: usize) -> Option<Node> {
@@ -264,12 +295,9 @@ impl<'a> Checker<'a> {
         let wanted = fold(&filter.key);
         let catalogue = self.catalogue;
         let Some(attribute) = catalogue.attributes.iter().find(|attribute| attribute.key == wanted) else {
-            let hint = match nearest(&filter.key, catalogue.attributes.iter().map(|attribute| attribute.key.as_str())) {
-                Some(near) => format!("; did you mean `{near}`?"),
-                None => String::new(),
-            };
-            let message = format!("there is no attribute `{}`{hint}", shorten(&filter.key));
-            return self.refuse(format!("{path}.key"), "UNKNOWN_ATTRIBUTE", message);
+            let near = nearest(&filter.key, catalogue.attributes.iter().map(|attribute| attribute.key.as_str()));
+            let message = format!("there is no attribute `{}`{}", shorten(&filter.key), hint(near));
+            return self.report(Finding::new(format!("{path}.key"), "UNKNOWN_ATTRIBUTE", message).meant(near));
         };
         if attribute.is_built_in {
             let instead = if attribute.r#type == AttributeType::Integration { "account" } else { &attribute.key };
@@ -310,12 +338,9 @@ impl<'a> Checker<'a> {
     fn integration(&mut self, wanted: &str, kind: Option<IntegrationKind>, path: &str) -> Option<IntegrationId> {
         let catalogue = self.catalogue;
         let Some(found) = find_integration(catalogue, wanted) else {
-            let hint = match nearest(wanted, catalogue.integrations.iter().map(|known| known.name.as_str())) {
-                Some(near) => format!("; did you mean `{near}`?"),
-                None => String::new(),
-            };
-            let message = format!("there is no integration `{}`{hint}", shorten(wanted));
-            return self.refuse(path, "UNKNOWN_INTEGRATION", message);
+            let near = nearest(wanted, catalogue.integrations.iter().map(|known| known.name.as_str()));
+            let message = format!("there is no integration `{}`{}", shorten(wanted), hint(near));
+            return self.report(Finding::new(path, "UNKNOWN_INTEGRATION", message).meant(near));
         };
         if kind.is_some_and(|kind| kind != found.kind) {
             let message = format!("`{}` is not of this kind, so nobody could match; leave `kind` out", found.name);
@@ -338,6 +363,11 @@ impl<'a> Checker<'a> {
             Err(message) => self.refuse(format!("{path}.id"), "UNKNOWN_ORG_UNIT", message),
         }
     }
+}
+
+/// What a message says of the name that was probably meant, after what it says else.
+pub(super) fn hint(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 /// The integration that a global id or a name refers to.

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use entity::UserId;
 use entity::attribute::{self, AttributeType};
 
-use super::check::Checker;
+use super::check::{Checker, Finding};
 use super::{Condition, Scalar, Test, VALUES};
 use crate::value::{DateFormat, Email, Key, Value, fold, nearest, nfc, parse, shorten};
 
@@ -85,7 +85,8 @@ impl Checker<'_> {
         if !subject.operators().contains(&name) {
             let message =
                 format!("`{}` does not take {name}; it takes {}", subject.name, subject.operators().join(", "));
-            return self.refuse(path, "WRONG_OPERATOR", message);
+            let finding = Finding::new(path, "WRONG_OPERATOR", message);
+            return self.report(Finding { operators: subject.operators(), ..finding });
         }
         let range = |from, to| Some(Test::Range { from, to });
         match condition {
@@ -164,12 +165,13 @@ impl Checker<'_> {
             self.references.options.insert((attribute.key.clone(), key.clone()));
             return Some(key);
         }
-        let hint = match nearest(text, options(attribute)) {
+        let near = nearest(text, options(attribute));
+        let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("its options are {}", shorten(&options(attribute).collect::<Vec<_>>().join(", "))),
         };
         let message = format!("`{}` is not an option of `{}`; {hint}", shorten(text), attribute.key);
-        self.refuse(path, "UNKNOWN_OPTION", message)
+        self.report(Finding::new(path, "UNKNOWN_OPTION", message).meant(near))
     }
 
     fn user(&mut self, reference: &str, path: &str) -> Option<UserId> {

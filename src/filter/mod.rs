@@ -8,6 +8,7 @@ mod check;
 mod condition;
 mod matches;
 mod normalise;
+pub mod text;
 
 pub use check::{Account, Catalogue, Checked, Node, Test, Violation, check};
 pub use matches::{Facts, matches, node_matches};
