@@ -13,7 +13,7 @@ use entity::integration::{self, IntegrationKind};
 use entity::org_unit::{self, OrgUnitScope};
 use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId, user};
 use roster::filter::{Checked, Filter, Stored};
-use roster::index::{AccountBy, AccountRow, Index, Loader, Order, OrderBy, UserRow, Window};
+use roster::index::{AccountBy, AccountRow, Follower, Index, Loader, Order, OrderBy, UserRow, Window};
 use roster::record::{Change, OrgUnitRecord, Record, RecordId, UserRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -176,7 +176,7 @@ fn units() -> Vec<OrgUnitRecord> {
 }
 
 fn load() -> Index {
-    let mut loader = Loader::new(1, 1, attributes(), integrations());
+    let mut loader = Loader::new(1, attributes(), integrations());
     loader.reserve(1_000_000, 3_000_000);
     let mut taken = std::time::Duration::ZERO;
     for number in 0..USERS {
@@ -332,6 +332,8 @@ fn everything(criterion: &mut Criterion) {
         }
     });
 
+    bench("clone", &mut || drop(black_box(index.clone())));
+
     let changes = |count: u64, round: u64| -> Vec<Change> {
         let changed = (0..count).map(|at| {
             let mut record = record(draw(60 + round % 7, at + round, USERS));
@@ -354,6 +356,25 @@ fn everything(criterion: &mut Criterion) {
             );
         });
     }
+    let follow = |name: &str, index: Index, parts: &mut dyn Iterator<Item = Vec<Change>>| {
+        let mut follower = Follower::new(index);
+        let mut taken = std::time::Duration::ZERO;
+        for part in parts {
+            let start = Instant::now();
+            follower.follow(part);
+            taken += start.elapsed();
+        }
+        let start = Instant::now();
+        let followed = follower.finish(3).map_or(0, |index| index.user_count());
+        let (taken, finished) = (taken.as_secs_f64(), start.elapsed().as_secs_f64());
+        println!("following {name}: {taken:.2} s, and {finished:.2} s at the end; {followed} users");
+    };
+    follow("100,000 changes on a copy", index.clone(), &mut (0..25).map(|round| changes(4_000, round * 4_000)));
+    println!("{}", memory("VmRSS"));
+    let empty = Loader::new(1, attributes(), integrations()).finish(Vec::new());
+    let new = |number| Change { id: RecordId::User(user_id(number)), after: Some(Record::User(record(number))) };
+    let mut parts = (0..USERS / 4_000).map(|part| (part * 4_000..(part + 1) * 4_000).map(new).collect());
+    follow("1,000,000 new users", empty, &mut parts);
     println!("{}", memory("VmRSS"));
 }
 

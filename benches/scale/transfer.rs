@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
-use roster::directory::csv::{ImportOptions, Style};
+use roster::directory::csv::{ExportOptions, ImportOptions};
 
 use crate::Place;
 use crate::data::{create_attributes, me, open};
@@ -32,7 +32,7 @@ pub(crate) async fn export(url: &str) {
     let directory = open(url).await;
     let before = memory("self", "VmHWM");
     let at = Instant::now();
-    let mut export = directory.export_users(None, Style::default()).await.unwrap();
+    let mut export = directory.export_users(&ExportOptions::default()).await.unwrap();
     let mut first = None;
     while export.next().await.unwrap().is_some() {
         first.get_or_insert_with(|| at.elapsed().as_secs_f64());

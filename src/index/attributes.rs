@@ -6,9 +6,9 @@ use entity::attribute::{self, AttributeType};
 use entity::{AttributeId, UserId};
 use uuid::Uuid;
 
-use super::NONE;
 use super::column::{Column, encode};
 use super::users::Users;
+use super::{NONE, ordinal};
 use crate::value::Key;
 
 /// The attributes and the columns of the custom ones.
@@ -22,9 +22,9 @@ pub(super) struct Attributes {
 #[derive(Clone)]
 pub(super) struct AttributeColumn {
     pub(super) row: Arc<attribute::Model>,
-    pub(super) column: Column,
+    pub(super) column: Arc<Column>,
     /// Of USER: the ordinal of the user that each code names.
-    people: Vec<u32>,
+    people: Arc<Vec<u32>>,
 }
 
 impl Attributes {
@@ -34,6 +34,12 @@ impl Attributes {
 
     pub(super) fn find(&self, key: &str) -> Option<&AttributeColumn> {
         self.columns.iter().find(|column| column.row.key == key)
+    }
+
+    /// Whether values of an attribute, as it is given here, have been taken in all along; built-in ones have none.
+    pub(super) fn has(&self, row: &attribute::Model) -> bool {
+        let is_same = |known: &AttributeColumn| known.row.id == row.id && known.row.r#type == row.r#type;
+        row.is_built_in || self.columns.iter().any(is_same)
     }
 
     /// Takes in an attribute that is new or has changed.
@@ -50,12 +56,15 @@ impl Attributes {
         match self.columns.iter_mut().find(|known| known.row.id == row.id) {
             Some(known) => {
                 if known.row.r#type != row.r#type {
-                    known.column = retype(&known.column, known.row.r#type, row.r#type);
-                    known.people.clear();
+                    known.column = Arc::new(retype(&known.column, known.row.r#type, row.r#type));
+                    known.people = Arc::default();
                 }
                 known.row = row;
             }
-            None => self.columns.push(AttributeColumn { row, column: Column::new(true), people: Vec::new() }),
+            None => {
+                let column = Arc::new(Column::new(true));
+                self.columns.push(AttributeColumn { row, column, people: Arc::default() });
+            }
         }
     }
 
@@ -68,45 +77,65 @@ impl Attributes {
     pub(super) fn set(&mut self, at: u32, document: &serde_json::Value) {
         for AttributeColumn { row, column, .. } in &mut self.columns {
             let value = document.get(&row.key).and_then(|stored| encode(row.r#type, stored));
-            column.set(at, value.as_deref());
+            if column.value(at) != value.as_deref() {
+                Arc::make_mut(column).set(at, value.as_deref());
+            }
         }
     }
 
     pub(super) fn clear(&mut self, at: u32) {
-        for column in &mut self.columns {
-            column.column.set(at, None);
+        for AttributeColumn { column, .. } in &mut self.columns {
+            if column.value(at).is_some() {
+                Arc::make_mut(column).set(at, None);
+            }
         }
     }
 
-    /// Brings the columns up to date after changes; `users` with the ids of those who came or went.
-    pub(super) fn settle(&mut self, users: &Users, came_or_went: &[UserId]) {
+    /// Brings up to date whom values name, after changes; `users` with the ids of those who came or went.
+    pub(super) fn meet(&mut self, users: &Users, came_or_went: &[UserId]) {
         for AttributeColumn { row, column, people } in &mut self.columns {
-            column.settle();
             if row.r#type != AttributeType::User {
                 continue;
             }
-            for code in super::ordinal(people.len())..super::ordinal(column.values.len()) {
+            let place = |id: UserId| users.find(id).unwrap_or(NONE);
+            for code in ordinal(people.len())..ordinal(column.values.len()) {
                 let id = Uuid::from_slice(column.values.value(code)).ok();
-                people.push(id.and_then(|id| users.find(UserId(id))).unwrap_or(NONE));
+                Arc::make_mut(people).push(id.map_or(NONE, |id| place(UserId(id))));
             }
             for id in came_or_went {
-                if let Some(code) = column.values.find(id.0.as_bytes()) {
-                    people[code as usize] = users.find(*id).unwrap_or(NONE);
+                if let Some(code) = column.values.find(id.0.as_bytes())
+                    && people[code as usize] != place(*id)
+                {
+                    Arc::make_mut(people)[code as usize] = place(*id);
                 }
             }
         }
     }
 
-    pub(super) fn reserve(&mut self, users: usize) {
-        for column in &mut self.columns {
-            column.column.codes.reserve(users);
+    /// Brings the columns up to date after changes.
+    pub(super) fn settle(&mut self) {
+        for AttributeColumn { column, .. } in &mut self.columns {
+            if !column.is_settled() {
+                Arc::make_mut(column).settle();
+            }
         }
     }
 
+    pub(super) fn reserve(&mut self, users: usize) {
+        for AttributeColumn { column, .. } in &mut self.columns {
+            Arc::make_mut(column).codes.reserve(users);
+        }
+    }
+
+    /// Gives back what was reserved for growth, of what no copy shares.
     pub(super) fn shrink(&mut self) {
-        for column in &mut self.columns {
-            column.column.shrink();
-            column.people.shrink_to_fit();
+        for AttributeColumn { column, people, .. } in &mut self.columns {
+            if let Some(column) = Arc::get_mut(column) {
+                column.shrink();
+            }
+            if let Some(people) = Arc::get_mut(people) {
+                people.shrink_to_fit();
+            }
         }
     }
 }
@@ -120,7 +149,7 @@ impl AttributeColumn {
         let mut path = Vec::new();
         below[0] = Some(false);
         below[top as usize] = Some(true);
-        for start in 1..super::ordinal(self.column.values.len()) {
+        for start in 1..ordinal(self.column.values.len()) {
             let mut code = start;
             // Counting a code as outside while its chain is followed ends a circle; the walk sets it right.
             while below[code as usize].is_none() {
@@ -170,7 +199,7 @@ impl AttributeColumn {
 /// stored value is the same text in both types need no change of their own.
 fn retype(old: &Column, from: AttributeType, to: AttributeType) -> Column {
     let mut column = Column::new(true);
-    let values: Vec<Option<Vec<u8>>> = (0..super::ordinal(old.values.len()))
+    let values: Vec<Option<Vec<u8>>> = (0..ordinal(old.values.len()))
         .map(|code| {
             stored_form(from, old.values.value(code)).filter(|_| code != 0).and_then(|stored| encode(to, &stored))
         })

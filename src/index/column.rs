@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::codes::Codes;
 use super::dictionary::Dictionary;
+use super::{orders, ordinal};
 use crate::filter::Test;
 use crate::value::Key;
 
@@ -92,14 +93,20 @@ impl Column {
         self.codes.set(ordinal, new);
     }
 
+    /// Whether order and bitmaps are up to date.
+    pub(super) fn is_settled(&self) -> bool {
+        self.grown.is_empty() && self.sorted.as_ref().is_none_or(|sorted| sorted.len() + 1 == self.values.len())
+    }
+
     /// Brings order and bitmaps up to date after changes.
     pub(super) fn settle(&mut self) {
-        if let Some(sorted) = &mut self.sorted
-            && sorted.len() + 1 < self.values.len()
-        {
+        if let Some(sorted) = &mut self.sorted {
             let values = &self.values;
-            let fresh = sort_codes(values, (super::ordinal(sorted.len() + 1)..super::ordinal(values.len())).collect());
-            *sorted = super::orders::merge(std::mem::take(sorted), &fresh, |a, b| values.value(a).cmp(values.value(b)));
+            if orders::is_much((values.len() - 1 - sorted.len()) as u64, sorted.len()) {
+                sorted.clear();
+            }
+            let fresh = sort_codes(values, (ordinal(sorted.len() + 1)..ordinal(values.len())).collect());
+            orders::merge(sorted, &fresh, |a, b| values.value(a).cmp(values.value(b)));
         }
         if !self.grown.is_empty() {
             let mut slots = vec![usize::MAX; self.values.len()];
@@ -127,6 +134,7 @@ impl Column {
         self.values.shrink();
         self.codes.shrink();
         self.counts.shrink_to_fit();
+        self.sorted.iter_mut().for_each(Vec::shrink_to_fit);
     }
 
     /// The codes whose value passes a test, and how many users have one of them. Not for `IsEmpty` and `ReportsTo`.
@@ -158,7 +166,7 @@ impl Column {
                 };
                 sorted.get(below(from, true)..below(to, false)).unwrap_or_default().to_vec()
             }
-            Test::In(_) | Test::HasAny(_) | Test::HasAll(_) => (1..super::ordinal(self.values.len()))
+            Test::In(_) | Test::HasAny(_) | Test::HasAll(_) => (1..ordinal(self.values.len()))
                 .filter(|&code| self.count(code) > 0 && holds(test, self.values.value(code)))
                 .collect(),
             Test::IsEmpty(_) | Test::ReportsTo(_) => Vec::new(),

@@ -32,7 +32,7 @@ impl Index {
     /// Everybody.
     #[must_use]
     pub fn everybody(&self) -> Members {
-        self.members(self.users.live.clone())
+        self.members(self.users.live.as_ref().clone())
     }
 
     /// The users of these ids, as far as there are such users.
@@ -101,7 +101,7 @@ impl Index {
     }
 
     pub(super) fn members(&self, bitmap: RoaringBitmap) -> Members {
-        Members::new(bitmap, self.epoch, self.version)
+        Members::new(bitmap, self.epoch(), self.version)
     }
 }
 

@@ -25,7 +25,7 @@ impl Index {
     /// # Errors
     /// [`OtherEpoch`] where the members were selected from another build of the index.
     pub fn facets(&self, members: &Members, key: &str) -> Result<Option<(Vec<Facet>, u64)>, OtherEpoch> {
-        if members.epoch != self.epoch {
+        if members.epoch != self.epoch() {
             return Err(OtherEpoch);
         }
         let Some(found) = self.attributes.find(key) else { return Ok(None) };
@@ -36,7 +36,7 @@ impl Index {
             *count += 1;
             *example = at;
         };
-        if members.bitmap == self.users.live {
+        if members.bitmap == *self.users.live {
             // Only users who are not deleted have a value, so nobody needs to be asked whether they are a member.
             column.codes.for_each(count);
         } else {

@@ -24,6 +24,10 @@ impl Ids {
         self.ids.reserve_exact(more);
     }
 
+    pub(super) fn shrink(&mut self) {
+        self.ids.shrink_to_fit();
+    }
+
     pub(super) fn id(&self, ordinal: u32) -> Uuid {
         self.ids.get(ordinal as usize).copied().unwrap_or_default()
     }

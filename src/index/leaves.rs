@@ -75,7 +75,7 @@ impl<'a> Evaluation<'a> {
     ) -> Cow<'a, RoaringBitmap> {
         if let Test::IsEmpty(truth) = test {
             let present = column.present();
-            let found = if *truth { &self.index.users.live - present } else { present };
+            let found = if *truth { &*self.index.users.live - present } else { present };
             return Self::cut(Cow::Owned(found), within);
         }
         let few = match test {
@@ -108,14 +108,14 @@ impl<'a> Evaluation<'a> {
             // Everybody has an email.
             Test::IsEmpty(true) => return RoaringBitmap::new(),
             Test::IsEmpty(false) => return within.unwrap_or_else(|| self.everybody()).clone(),
-            Test::In(keys) => keys.iter().filter_map(|key| users.emails.find(key.as_bytes())).collect(),
-            Test::Contains(pattern) => users.emails.containing(pattern),
-            Test::StartsWith(pattern) => users.emails.starting(pattern),
-            Test::EndsWith(pattern) => users.emails.ending(pattern),
+            Test::In(keys) => keys.iter().filter_map(|key| users.emails.values.find(key.as_bytes())).collect(),
+            Test::Contains(pattern) => users.emails.values.containing(pattern),
+            Test::StartsWith(pattern) => users.emails.values.starting(pattern),
+            Test::EndsWith(pattern) => users.emails.values.ending(pattern),
             Test::Range { .. } | Test::HasAny(_) | Test::HasAll(_) | Test::ReportsTo(_) => Vec::new(),
         };
         let mut marks = vec![false; users.ids.len()];
-        for owner in codes.into_iter().filter_map(|code| users.owner(code)) {
+        for owner in codes.into_iter().filter_map(|code| users.emails.owner(code)) {
             marks[owner as usize] = true;
         }
         let found = pack(&marks, |mark| *mark);
@@ -134,6 +134,7 @@ impl<'a> Evaluation<'a> {
 
     fn accounts(&self, wanted: &Account, within: Option<&RoaringBitmap>) -> Cow<'a, RoaringBitmap> {
         let (accounts, users) = (&self.index.accounts, &self.index.users);
+        let identities = &accounts.identities;
         let is_wanted: Vec<bool> = self
             .index
             .integrations
@@ -146,12 +147,12 @@ impl<'a> Evaluation<'a> {
             })
             .collect();
         let texts = [
-            (&wanted.username, &accounts.usernames, &accounts.username),
-            (&wanted.email, &users.emails, &accounts.email),
-            (&wanted.display_name, &users.names.values, &accounts.display_name),
+            (&wanted.username, &identities.usernames, &identities.username),
+            (&wanted.email, &users.emails.values, &identities.email),
+            (&wanted.display_name, &users.names.values, &identities.display_name),
         ];
         if wanted.is_bot.is_none() && texts.iter().all(|(test, ..)| test.is_none()) {
-            let chosen = is_wanted.iter().zip(&accounts.owners).filter(|(is_wanted, _)| **is_wanted);
+            let chosen = is_wanted.iter().zip(&accounts.owners.by_integration).filter(|(is_wanted, _)| **is_wanted);
             let owners: Vec<&'a RoaringBitmap> = chosen.map(|(_, owners)| owners).collect();
             let found = match owners.as_slice() {
                 [owners] => Cow::Borrowed(*owners),
@@ -160,8 +161,8 @@ impl<'a> Evaluation<'a> {
             return Self::cut(found, within);
         }
         let in_scope = |at: u32| {
-            is_wanted.get(usize::from(accounts.integration[at as usize])).copied().unwrap_or(false)
-                && wanted.is_bot.is_none_or(|is_bot| is_bot == accounts.bots.contains(at))
+            is_wanted.get(usize::from(identities.integration[at as usize])).copied().unwrap_or(false)
+                && wanted.is_bot.is_none_or(|is_bot| is_bot == identities.bots.contains(at))
         };
         let by_value = |at: u32| {
             in_scope(at)
@@ -172,7 +173,7 @@ impl<'a> Evaluation<'a> {
                 })
         };
         if let Some(candidates) = within.filter(|within| within.len() <= FEW) {
-            let has = |&at: &u32| accounts.of_user.items(at).any(by_value);
+            let has = |&at: &u32| accounts.owners.of_user.items(at).any(by_value);
             return Cow::Owned(candidates.iter().filter(has).collect());
         }
         // Values are tested once each; a table says of every code whether it passed.
@@ -211,15 +212,15 @@ impl<'a> Evaluation<'a> {
 
     /// The accounts that can match, where a look-up says that they are few.
     fn account_candidates(&self, wanted: &Account) -> Option<Vec<u32>> {
-        let (accounts, emails) = (&self.index.accounts, &self.index.users.emails);
+        let (identities, emails) = (&self.index.accounts.identities, &self.index.users.emails.values);
         let found: Vec<u32> = if let Some(Test::In(keys)) = &wanted.username {
-            let codes = keys.iter().filter_map(|key| accounts.usernames.find(key.as_bytes()));
-            codes.flat_map(|code| accounts.by_username.items(code)).take(FEW_ACCOUNTS + 1).collect()
+            let codes = keys.iter().filter_map(|key| identities.usernames.find(key.as_bytes()));
+            codes.flat_map(|code| identities.by_username.items(code)).take(FEW_ACCOUNTS + 1).collect()
         } else if let Some(Test::In(keys)) = &wanted.email {
             let codes = keys.iter().filter_map(|key| emails.find(key.as_bytes()));
-            codes.flat_map(|code| accounts.by_email.items(code)).take(FEW_ACCOUNTS + 1).collect()
+            codes.flat_map(|code| identities.by_email.items(code)).take(FEW_ACCOUNTS + 1).collect()
         } else if wanted.is_bot == Some(true) {
-            accounts.bots.iter().take(FEW_ACCOUNTS + 1).collect()
+            identities.bots.iter().take(FEW_ACCOUNTS + 1).collect()
         } else {
             return None;
         };

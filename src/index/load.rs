@@ -1,12 +1,14 @@
 //! Building an index from the tables, in bulk: everything is taken in first, and sorted once.
 
+use std::sync::Arc;
+
 use entity::{UserId, attribute, integration};
 use serde_json::Value;
 
 use super::Index;
 use super::accounts::{AccountRow, Accounts};
 use super::attributes::Attributes;
-use super::units::Units;
+use super::members::Epoch;
 use super::users::{Entry, Users};
 use crate::record::OrgUnitRecord;
 
@@ -34,23 +36,18 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader of the directory at `version`; `epoch` must be another than that of any earlier index that members may
-    /// still be held of.
+    /// A loader of the directory at `version`.
     #[must_use]
-    pub fn new(
-        version: i64,
-        epoch: u64,
-        attributes: Vec<attribute::Model>,
-        integrations: Vec<integration::Model>,
-    ) -> Self {
+    pub fn new(version: i64, attributes: Vec<attribute::Model>, integrations: Vec<integration::Model>) -> Self {
         let mut index = Index {
             version,
-            epoch,
+            epoch: Epoch::new(),
             attributes: Attributes::default(),
             integrations: Vec::new(),
             users: Users::new(),
             accounts: Accounts::default(),
-            units: Units::default(),
+            units: Arc::default(),
+            waiting: Vec::new(),
         };
         for row in attributes {
             index.attributes.put(row);
@@ -84,7 +81,7 @@ impl Loader {
     /// out.
     pub fn account(&mut self, row: &AccountRow<'_>) {
         if let Some(integration) = self.index.integration_number(row.integration_id) {
-            self.index.accounts.put(row, integration, &mut self.index.users);
+            self.index.accounts.add(row, integration, &mut self.index.users);
         }
     }
 
@@ -92,14 +89,12 @@ impl Loader {
     #[must_use]
     pub fn finish(self, units: Vec<OrgUnitRecord>) -> Index {
         let mut index = self.index;
-        index.attributes.settle(&index.users, &[]);
-        index.users.sort();
-        index.attributes.shrink();
-        index.accounts.shrink();
+        index.attributes.meet(&index.users, &[]);
         for record in units {
-            index.units.put(record);
+            Arc::make_mut(&mut index.units).put(record);
         }
-        index.settle_units();
+        index.settle(true);
+        index.shrink();
         index
     }
 }

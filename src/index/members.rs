@@ -1,6 +1,40 @@
 //! A set of users, as an answer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use roaring::RoaringBitmap;
+
+/// Which numbering of users an index has: each index that is loaded has one of its own, and each copy from its first
+/// change on, since the same number may then stand for different users in the copy and in the original.
+#[derive(Debug)]
+pub(super) struct Epoch {
+    number: u64,
+    is_copied: bool,
+}
+
+impl Epoch {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self { number: NEXT.fetch_add(1, Ordering::Relaxed), is_copied: false }
+    }
+
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// To be called before users are numbered.
+    pub(super) fn part(&mut self) {
+        if self.is_copied {
+            *self = Self::new();
+        }
+    }
+}
+
+impl Clone for Epoch {
+    fn clone(&self) -> Self {
+        Self { number: self.number, is_copied: true }
+    }
+}
 
 /// The users that a filter selects, at one version of the directory.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! THE ANSWERS. The directory in memory, by column: who a filter selects, in which order, and whose an account is.
 //!
-//! An [`Index`] is [loaded](Loader) from the tables once and then [follows](Index::apply) the log. It is plain memory:
-//! no database, no waiting. What does not live here: what a filter means (`filter`), and the rows' full contents — the
+//! An [`Index`] is [loaded](Loader) from the tables once and then [follows](Index::apply) the log. Its large parts are
+//! shared with its copies until one of them changes, part by part. It is plain memory: no database, no waiting. What does not live here: what a filter means (`filter`), and the rows' full contents — the
 //! index keeps what it needs to choose and to sort, folded.
 
 mod accounts;
@@ -10,6 +10,7 @@ mod codes;
 mod column;
 mod cursor;
 mod dictionary;
+mod emails;
 mod evaluate;
 mod facet;
 mod follow;
@@ -22,6 +23,7 @@ mod orders;
 mod page;
 mod resolve;
 mod slots;
+mod text;
 mod units;
 mod usage;
 mod users;
@@ -29,6 +31,7 @@ mod users;
 pub use accounts::AccountRow;
 pub use cursor::{Cursor, NotACursor, Order, OrderBy};
 pub use facet::Facet;
+pub use follow::Follower;
 pub use load::{Loader, UserRow};
 pub use members::{Members, OtherEpoch};
 pub use page::{Page, PageError, Window};
@@ -41,11 +44,12 @@ use std::sync::Arc;
 use entity::{IntegrationId, OrgUnitId, UserId, attribute, integration};
 
 use crate::filter::{Catalogue, Checked, Filter, Violation, check, normalise};
-use crate::record::OrgUnitRecord;
+use crate::record::{Change, OrgUnitRecord};
 use crate::value::{Email, GlobalId};
 
 use accounts::Accounts;
 use attributes::Attributes;
+use members::Epoch;
 use units::Units;
 use users::Users;
 
@@ -53,16 +57,20 @@ use users::Users;
 const NONE: u32 = u32::MAX;
 
 /// The directory at one version, by column.
+///
+/// A clone costs next to nothing. It and the original may both go on to follow changes, each its own.
 #[derive(Clone)]
 pub struct Index {
     version: i64,
-    epoch: u64,
+    epoch: Epoch,
     attributes: Attributes,
     /// By the number that accounts refer to them by; numbers are not used again.
     integrations: Vec<Option<Arc<integration::Model>>>,
     users: Users,
     accounts: Accounts,
-    units: Units,
+    units: Arc<Units>,
+    /// Accounts that have come before their user or integration.
+    waiting: Vec<Change>,
 }
 
 impl Index {
@@ -72,10 +80,11 @@ impl Index {
         self.version
     }
 
-    /// Which build of the index it is: [`Members`] of one epoch say nothing in another.
+    /// Which build of the index it is: [`Members`] of one epoch say nothing in another. A clone is a build of its own
+    /// from its first change on.
     #[must_use]
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.epoch.number()
     }
 
     /// How many users there are.
@@ -196,8 +205,8 @@ impl Index {
     /// The user who has an email, given in its normal form.
     #[must_use]
     pub fn user_with_email(&self, email: &str) -> Option<UserId> {
-        let code = self.users.emails.find(email.as_bytes())?;
-        self.users.owner(code).map(|at| self.users.id(at))
+        let code = self.users.emails.values.find(email.as_bytes())?;
+        self.users.emails.owner(code).map(|at| self.users.id(at))
     }
 
     /// Whether there is a user of this id.
@@ -210,6 +219,13 @@ impl Index {
     #[must_use]
     pub fn email_of(&self, id: UserId) -> Option<&str> {
         self.users.find(id).map(|at| std::str::from_utf8(self.users.email(at)).unwrap_or_default())
+    }
+
+    /// All emails of a user, in their normal form, the primary one first.
+    #[must_use]
+    pub fn emails_of(&self, id: UserId) -> Vec<&str> {
+        let emails = self.users.find(id).into_iter().flat_map(|at| self.users.all_emails(at));
+        emails.map(|email| std::str::from_utf8(email).unwrap_or_default()).collect()
     }
 
     /// The name of a user, folded.
@@ -251,7 +267,7 @@ impl Index {
         let mut units = std::mem::take(&mut self.units);
         let known: rustc_hash::FxHashSet<OrgUnitId> = units.iter().map(|unit| unit.record.row.id).collect();
         let integrations = self.integrations();
-        units.settle(&Catalogue {
+        Arc::make_mut(&mut units).settle(&Catalogue {
             attributes: self.attributes(),
             integrations: &integrations,
             has_org_unit: &|id| known.contains(&id),

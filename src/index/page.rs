@@ -69,7 +69,7 @@ impl Index {
     /// # Errors
     /// [`PageError`], where members, order and cursors do not belong together.
     pub fn page(&self, members: &Members, order: &Order, window: &Window<'_>) -> Result<Page, PageError> {
-        if members.epoch != self.epoch {
+        if members.epoch != self.epoch() {
             return Err(OtherEpoch.into());
         }
         if [window.after, window.before].into_iter().flatten().any(|cursor| cursor.by != order.by) {
@@ -81,7 +81,7 @@ impl Index {
         let members = if members.version() == self.version {
             &members.bitmap
         } else {
-            live = &members.bitmap & &self.users.live;
+            live = &members.bitmap & &*self.users.live;
             &live
         };
         // In descending order everything is mirrored: the list, the window and the answer.
@@ -115,15 +115,15 @@ impl Index {
 
     fn sorting<'a>(&'a self, by: &'a OrderBy) -> Result<Sorting<'a>, PageError> {
         let (kept, column) = match by {
-            OrderBy::Name => (Some(self.users.by_name.as_slice()), None),
-            OrderBy::Email => (Some(self.users.by_email.as_slice()), None),
-            OrderBy::Created => (Some(self.users.by_created.as_slice()), None),
+            OrderBy::Name => (Some(self.users.by_name.list()), None),
+            OrderBy::Email => (Some(self.users.by_email.list()), None),
+            OrderBy::Created => (Some(self.users.by_created.list()), None),
             OrderBy::Attribute(key) => {
                 let found = self.attributes.find(key).ok_or_else(|| PageError::UnknownAttribute(key.clone()))?;
                 if found.row.r#type == entity::attribute::AttributeType::MultiSelect {
                     return Err(PageError::NotSortable(key.clone()));
                 }
-                (None, Some(&found.column))
+                (None, Some(found.column.as_ref()))
             }
         };
         let mut ranks = Vec::new();

@@ -49,8 +49,26 @@ impl Index {
     /// The accounts of a user, in no order.
     #[must_use]
     pub fn accounts_of(&self, id: UserId) -> Vec<IntegrationAccountId> {
-        let accounts = self.users.find(id).into_iter().flat_map(|at| self.accounts.of_user.items(at));
+        let accounts = self.users.find(id).into_iter().flat_map(|at| self.accounts.owners.of_user.items(at));
         accounts.map(|at| IntegrationAccountId(self.accounts.ids.id(at))).collect()
+    }
+
+    /// The accounts of a user in one integration, in no order.
+    #[must_use]
+    pub fn accounts_in(&self, id: UserId, integration: IntegrationId) -> Vec<IntegrationAccountId> {
+        let Some(number) = self.integration_number(integration) else { return Vec::new() };
+        let accounts = self.users.find(id).into_iter().flat_map(|at| self.accounts.owners.of_user.items(at));
+        let there = accounts.filter(|at| self.accounts.identities.integration[*at as usize] == number);
+        there.map(|at| IntegrationAccountId(self.accounts.ids.id(at))).collect()
+    }
+
+    /// The accounts that are with nobody and have an email, given in its normal form; in no order.
+    #[must_use]
+    pub fn unmatched_with_email(&self, email: &str) -> Vec<IntegrationAccountId> {
+        let code = self.users.emails.values.find(email.as_bytes());
+        let accounts = code.into_iter().flat_map(|code| self.accounts.identities.by_email.items(code));
+        let unmatched = accounts.filter(|at| self.owner_at(*at).is_none());
+        unmatched.map(|at| IntegrationAccountId(self.accounts.ids.id(at))).collect()
     }
 
     pub(super) fn accounts_by(&self, integration: IntegrationId, by: AccountBy<'_>) -> Vec<u32> {
@@ -59,7 +77,7 @@ impl Index {
             AccountBy::ExternalId(id) => self.accounts.by_external_id(integration, id).collect(),
             AccountBy::Username(username) => self.accounts.by_username(integration, username).collect(),
             AccountBy::Email(email) => {
-                let code = self.users.emails.find(email.as_bytes());
+                let code = self.users.emails.values.find(email.as_bytes());
                 self.accounts.by_email(integration, code).collect()
             }
         }

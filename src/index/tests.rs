@@ -1,5 +1,6 @@
 //! The index against the plain evaluator, and against itself built afresh.
 
+mod copies;
 mod directory;
 mod draw;
 mod laws;

@@ -31,10 +31,10 @@ impl Index {
     /// # Errors
     /// [`OtherEpoch`] where the members were selected from another build of the index.
     pub fn ids_by_name(&self, members: &Members) -> Result<Vec<UserId>, OtherEpoch> {
-        if members.epoch != self.epoch {
+        if members.epoch != self.epoch() {
             return Err(OtherEpoch);
         }
-        let in_order = self.users.by_name.iter().filter(|at| members.bitmap.contains(**at));
+        let in_order = self.users.by_name.list().iter().filter(|at| members.bitmap.contains(**at));
         Ok(in_order.map(|at| self.users.id(*at)).collect())
     }
 
@@ -49,6 +49,11 @@ impl Index {
             return Vec::new();
         }
         column.users(&[code]).iter().map(|at| self.users.id(at)).filter(|holder| *holder != user).collect()
+    }
+
+    /// The users who have this value of an attribute; of `MULTI_SELECT` this option.
+    pub fn holders(&self, key: &str, value: &Key) -> impl Iterator<Item = UserId> + use<'_> {
+        self.with_value(key, value).into_iter().map(|at| self.users.id(at))
     }
 
     /// How many users have this value of an attribute; of `MULTI_SELECT` this option.
@@ -116,7 +121,7 @@ impl Index {
 
     fn user_columns(&self) -> impl Iterator<Item = &super::column::Column> {
         let columns = self.attributes.columns.iter();
-        columns.filter(|column| column.row.r#type == AttributeType::User).map(|column| &column.column)
+        columns.filter(|column| column.row.r#type == AttributeType::User).map(|column| column.column.as_ref())
     }
 
     /// The accounts of an integration that answer to what a person wrote: one, or several if it is ambiguous.
@@ -135,6 +140,18 @@ impl Index {
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|at| IntegrationAccountId(self.accounts.ids.id(at))).collect()
+    }
+
+    /// Whether at most one account of an integration answers to a name, so that a person may write it for that account.
+    #[must_use]
+    pub fn is_unambiguous(&self, integration: IntegrationId, name: &str) -> bool {
+        let Some(integration) = self.integration_number(integration) else { return true };
+        let email = name.contains('@').then(|| Email::parse(name).ok()).flatten();
+        let email = email.and_then(|email| self.users.emails.values.find(email.as_str().as_bytes()));
+        let named = self.accounts.by_username(integration, name);
+        let mut found = named.chain(self.accounts.by_email(integration, email));
+        let first = found.next();
+        found.all(|other| Some(other) == first)
     }
 
     /// The number of accounts, and how many of them are with nobody.

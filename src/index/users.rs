@@ -3,34 +3,30 @@
 //! What does not live here: custom attributes (`column`) and accounts.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use entity::UserId;
 use roaring::RoaringBitmap;
-use rustc_hash::FxHashMap;
 
 use super::column::{Column, sort_codes};
 use super::dictionary::Dictionary;
+use super::emails::Emails;
 use super::ids::Ids;
-use super::{NONE, orders, ordinal};
+use super::orders::Sorted;
+use super::ordinal;
 use crate::value::fold;
 
 /// Every user by ordinal. A deleted user's ordinal leaves `live` and is not used again.
 #[derive(Clone)]
 pub(super) struct Users {
-    pub(super) ids: Ids,
-    pub(super) live: RoaringBitmap,
+    pub(super) ids: Arc<Ids>,
+    pub(super) live: Arc<RoaringBitmap>,
     /// The folded names; its dictionary has the accounts' display names too.
-    pub(super) names: Column,
-    /// All emails of users and accounts.
-    pub(super) emails: Dictionary,
-    /// The code of the primary email.
-    email: Vec<u32>,
-    further: FxHashMap<u32, Vec<u32>>,
-    /// Whose an email is, by its code.
-    owner: Vec<u32>,
-    pub(super) by_name: Vec<u32>,
-    pub(super) by_email: Vec<u32>,
-    pub(super) by_created: Vec<u32>,
+    pub(super) names: Arc<Column>,
+    pub(super) emails: Arc<Emails>,
+    pub(super) by_name: Sorted,
+    pub(super) by_email: Sorted,
+    pub(super) by_created: Sorted,
 }
 
 /// What changes of one user, beside the custom attributes.
@@ -44,23 +40,36 @@ pub(super) struct Entry<'a> {
 impl Users {
     pub(super) fn new() -> Self {
         Self {
-            ids: Ids::default(),
-            live: RoaringBitmap::new(),
-            names: Column::new(false),
-            emails: Dictionary::default(),
-            email: Vec::new(),
-            further: FxHashMap::default(),
-            owner: Vec::new(),
-            by_name: Vec::new(),
-            by_email: Vec::new(),
-            by_created: Vec::new(),
+            ids: Arc::default(),
+            live: Arc::default(),
+            names: Arc::new(Column::new(false)),
+            emails: Arc::default(),
+            by_name: Sorted::default(),
+            by_email: Sorted::default(),
+            by_created: Sorted::default(),
         }
     }
 
     pub(super) fn reserve(&mut self, more: usize) {
-        self.ids.reserve(more);
-        self.names.codes.reserve(more);
-        self.email.reserve_exact(more);
+        Arc::make_mut(&mut self.ids).reserve(more);
+        Arc::make_mut(&mut self.names).codes.reserve(more);
+        Arc::make_mut(&mut self.emails).reserve(more);
+    }
+
+    /// Gives back what was reserved for growth, of what no copy shares.
+    pub(super) fn shrink(&mut self) {
+        if let Some(ids) = Arc::get_mut(&mut self.ids) {
+            ids.shrink();
+        }
+        if let Some(names) = Arc::get_mut(&mut self.names) {
+            names.shrink();
+        }
+        if let Some(emails) = Arc::get_mut(&mut self.emails) {
+            emails.shrink();
+        }
+        for order in [&mut self.by_name, &mut self.by_email, &mut self.by_created] {
+            order.shrink();
+        }
     }
 
     /// The ordinal of a user who is not deleted.
@@ -79,68 +88,52 @@ impl Users {
 
     /// The primary email.
     pub(super) fn email(&self, at: u32) -> &[u8] {
-        self.emails.value(self.email.get(at as usize).copied().unwrap_or(0))
+        self.emails.values.value(self.emails.primary(at))
     }
 
     /// All emails, the primary one first.
     pub(super) fn all_emails(&self, at: u32) -> impl Iterator<Item = &[u8]> {
-        let further = self.further.get(&at).into_iter().flatten().map(|&code| self.emails.value(code));
+        let further = self.emails.further(at).iter().map(|&code| self.emails.values.value(code));
         std::iter::once(self.email(at)).chain(further)
     }
 
-    /// The user who has an email, by the email's code.
-    pub(super) fn owner(&self, code: u32) -> Option<u32> {
-        self.owner.get(code as usize).copied().filter(|&owner| owner != NONE)
+    /// The code of an account's email.
+    pub(super) fn email_code(&mut self, email: &str) -> u32 {
+        let known = self.emails.values.find(email.as_bytes());
+        known.unwrap_or_else(|| Arc::make_mut(&mut self.emails).values.intern(email.as_bytes()))
     }
 
-    /// Adds a user at the end, without a place in the orders.
+    /// The code of an account's display name.
+    pub(super) fn name_code(&mut self, folded: &str) -> u32 {
+        let known = self.names.values.find(folded.as_bytes());
+        known.unwrap_or_else(|| Arc::make_mut(&mut self.names).values.intern(folded.as_bytes()))
+    }
+
+    /// Adds a user at the end.
     pub(super) fn add(&mut self, entry: &Entry<'_>) -> u32 {
-        let at = self.ids.add(entry.id.0);
-        self.live.insert(at);
+        let at = Arc::make_mut(&mut self.ids).add(entry.id.0);
+        Arc::make_mut(&mut self.live).insert(at);
         self.set_name(at, entry.name);
         self.set_emails(at, entry);
+        for order in [&mut self.by_name, &mut self.by_email, &mut self.by_created] {
+            order.join(at);
+        }
         at
     }
 
     fn set_name(&mut self, at: u32, name: &str) {
-        self.names.set(at, Some(fold(name).as_bytes()));
+        Arc::make_mut(&mut self.names).set(at, Some(fold(name).as_bytes()));
     }
 
     fn set_emails(&mut self, at: u32, entry: &Entry<'_>) {
-        let mut own = |emails: &mut Dictionary, email: &str| {
-            let code = emails.intern(email.as_bytes());
-            if self.owner.len() <= code as usize {
-                self.owner.resize(code as usize + 1, NONE);
-            }
-            self.owner[code as usize] = at;
-            code
-        };
-        let primary = own(&mut self.emails, entry.email);
-        let further: Vec<u32> = entry.further.iter().map(|email| own(&mut self.emails, email)).collect();
-        if self.email.len() <= at as usize {
-            self.email.resize(at as usize + 1, 0);
-        }
-        self.email[at as usize] = primary;
-        if !further.is_empty() {
-            self.further.insert(at, further);
-        }
-    }
-
-    fn disown_emails(&mut self, at: u32) {
-        let primary = std::mem::take(&mut self.email[at as usize]);
-        for code in self.further.remove(&at).into_iter().flatten().chain([primary]) {
-            if self.owner.get(code as usize) == Some(&at) {
-                self.owner[code as usize] = NONE;
-            }
-        }
+        Arc::make_mut(&mut self.emails).give(at, entry.email, &entry.further);
     }
 
     /// Follows changes; gives the ordinal of each entry. Their order does not matter: an email may go from one user to
-    /// another.
+    /// another. The orders are behind until [`Self::settle`].
     pub(super) fn change(&mut self, gone: &[u32], entries: &[Entry<'_>]) -> Vec<u32> {
-        let mut renamed: RoaringBitmap = gone.iter().collect();
-        let mut readdressed = renamed.clone();
-        let mut regrouped = readdressed.clone();
+        let gone: RoaringBitmap = gone.iter().collect();
+        let (mut renamed, mut readdressed, mut regrouped) = (gone.clone(), gone.clone(), gone.clone());
         let known: Vec<Option<u32>> = entries.iter().map(|entry| self.find(entry.id)).collect();
         for (entry, at) in entries.iter().zip(&known) {
             let Some(at) = *at else { continue };
@@ -150,95 +143,81 @@ impl Users {
             if self.email(at) != entry.email.as_bytes() {
                 readdressed.insert(at);
             }
-            let further = self.further.get(&at).map(Vec::as_slice).unwrap_or_default();
-            let same = further.len() == entry.further.len()
-                && further.iter().zip(&entry.further).all(|(&code, email)| self.emails.value(code) == email.as_bytes());
-            if !same || readdressed.contains(at) {
+            if !self.emails.are(at, entry.email, &entry.further) {
                 regrouped.insert(at);
             }
         }
         // While names and emails are as the lists are sorted by.
-        for (list, gone, by) in [
-            (std::mem::take(&mut self.by_name), &renamed, By::Name),
-            (std::mem::take(&mut self.by_email), &readdressed, By::Email),
-            (std::mem::take(&mut self.by_created), &gone.iter().collect(), By::Created),
-        ] {
-            let mut list = list;
-            orders::remove(&mut list, gone, |a, b| self.compare(by, a, b));
-            *self.list(by) = list;
+        for (by, users) in [(By::Name, &renamed), (By::Email, &readdressed), (By::Created, &gone)] {
+            let mut order = std::mem::take(self.order(by));
+            order.leave(users, |a, b| self.compare(by, a, b));
+            *self.order(by) = order;
         }
         for at in &regrouped {
-            self.disown_emails(at);
+            Arc::make_mut(&mut self.emails).take(at);
         }
-        for &at in gone {
-            self.live.remove(at);
-            self.names.set(at, None);
-            renamed.remove(at);
-            readdressed.remove(at);
+        for at in &gone {
+            Arc::make_mut(&mut self.live).remove(at);
+            Arc::make_mut(&mut self.names).set(at, None);
         }
-        let mut fresh = RoaringBitmap::new();
         let mut places = Vec::with_capacity(entries.len());
         for (entry, at) in entries.iter().zip(known) {
-            places.push(match at {
-                None => {
-                    let at = self.add(entry);
-                    fresh.insert(at);
-                    at
-                }
-                Some(at) => {
-                    if renamed.contains(at) {
-                        self.set_name(at, entry.name);
-                    }
-                    if regrouped.contains(at) {
-                        self.set_emails(at, entry);
-                    }
-                    at
-                }
-            });
+            let Some(at) = at else {
+                places.push(self.add(entry));
+                continue;
+            };
+            if renamed.contains(at) {
+                self.set_name(at, entry.name);
+                self.by_name.join(at);
+            }
+            if readdressed.contains(at) {
+                self.by_email.join(at);
+            }
+            if regrouped.contains(at) {
+                self.set_emails(at, entry);
+            }
+            places.push(at);
         }
-        self.place(By::Name, &(&renamed | &fresh));
-        self.place(By::Email, &(&readdressed | &fresh));
-        self.place(By::Created, &fresh);
-        self.names.settle();
         places
     }
 
-    /// Puts users who are in no place of an order into it.
-    fn place(&mut self, by: By, fresh: &RoaringBitmap) {
-        if fresh.is_empty() {
-            return;
+    /// Brings the orders up to date after changes.
+    pub(super) fn settle(&mut self) {
+        for by in [By::Name, By::Email, By::Created] {
+            let mut order = std::mem::take(self.order(by));
+            order.settle(|a, b| self.compare(by, a, b), || self.sort(by));
+            *self.order(by) = order;
         }
-        let list = std::mem::take(self.list(by));
-        let mut fresh: Vec<u32> = fresh.iter().collect();
-        fresh.sort_unstable_by(|&a, &b| self.compare(by, a, b));
-        *self.list(by) = orders::merge(list, &fresh, |a, b| self.compare(by, a, b));
+        if !self.names.is_settled() {
+            Arc::make_mut(&mut self.names).settle();
+        }
     }
 
-    /// Sorts everybody, after loading.
-    pub(super) fn sort(&mut self) {
-        let all: Vec<u32> = self.live.iter().collect();
-        // Sorting the distinct names and then numbers is several times cheaper than sorting users by their names.
-        let rank_names = ranks(&self.names.values);
-        let rank_emails = ranks(&self.emails);
-        let mut list = all.clone();
-        list.sort_unstable_by(|&a, &b| {
-            let rank = |at| rank_names[self.names.codes.code(at) as usize];
-            rank(a).cmp(&rank(b)).then_with(|| self.ids.id(a).cmp(&self.ids.id(b)))
-        });
-        self.by_name = list;
-        let mut list = all.clone();
-        list.sort_unstable_by_key(|&at| rank_emails[self.email[at as usize] as usize]);
-        self.by_email = list;
-        let mut list = all;
-        list.sort_by_key(|&at| self.ids.id(at));
-        self.by_created = list;
-        self.names.settle();
-        self.names.shrink();
-        self.emails.shrink();
-        self.owner.shrink_to_fit();
+    /// Everybody in an order. Sorting the distinct values and then numbers is several times cheaper than sorting users
+    /// by their values.
+    fn sort(&self, by: By) -> Vec<u32> {
+        let mut all: Vec<u32> = self.live.iter().collect();
+        match by {
+            By::Name => {
+                let ranks = ranks(&self.names.values);
+                all.sort_unstable_by(|&a, &b| {
+                    let rank = |at| ranks[self.names.codes.code(at) as usize];
+                    rank(a).cmp(&rank(b)).then_with(|| self.ids.id(a).cmp(&self.ids.id(b)))
+                });
+            }
+            By::Email => {
+                let ranks = ranks(&self.emails.values);
+                all.sort_unstable_by(|&a, &b| {
+                    let rank = |at| ranks[self.emails.primary(at) as usize];
+                    rank(a).cmp(&rank(b)).then_with(|| self.ids.id(a).cmp(&self.ids.id(b)))
+                });
+            }
+            By::Created => all.sort_by_key(|&at| self.ids.id(at)),
+        }
+        all
     }
 
-    fn list(&mut self, by: By) -> &mut Vec<u32> {
+    fn order(&mut self, by: By) -> &mut Sorted {
         match by {
             By::Name => &mut self.by_name,
             By::Email => &mut self.by_email,

@@ -168,7 +168,7 @@ impl Directory {
     pub(super) fn index(&self) -> Index {
         let attributes = self.attributes.values().cloned().collect();
         let integrations = self.integrations.values().cloned().collect();
-        let mut loader = Loader::new(0, 1, attributes, integrations);
+        let mut loader = Loader::new(0, attributes, integrations);
         loader.reserve(self.users.len(), self.accounts.len());
         for UserRecord { row, further_emails } in self.users.values() {
             let further: Vec<&str> = further_emails.iter().map(String::as_str).collect();

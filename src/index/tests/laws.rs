@@ -27,7 +27,7 @@ fn follow(changesets: &[(Vec<Step>, bool)]) -> (Directory, Index) {
     (directory, index)
 }
 
-fn changesets() -> impl Strategy<Value = Vec<(Vec<Step>, bool)>> {
+pub(super) fn changesets() -> impl Strategy<Value = Vec<(Vec<Step>, bool)>> {
     prop::collection::vec((prop::collection::vec(step(), 1..14), any::<bool>()), 1..6)
 }
 
@@ -35,7 +35,7 @@ fn ids(index: &Index, members: &Members) -> Vec<UserId> {
     listed(index, members, &Order { by: OrderBy::Created, descending: false })
 }
 
-fn listed(index: &Index, members: &Members, order: &Order) -> Vec<UserId> {
+pub(super) fn listed(index: &Index, members: &Members, order: &Order) -> Vec<UserId> {
     let page = index.page(members, order, &Window::default()).unwrap();
     page.ids.into_iter().map(|(id, _)| id).collect()
 }

@@ -222,7 +222,7 @@ fn losing_the_only_account_in_a_tool_is_seen() {
 #[test]
 fn members_of_another_build_are_refused() {
     let index = cast().index();
-    let other = crate::index::Loader::new(1, 2, Vec::new(), Vec::new()).finish(Vec::new());
+    let other = crate::index::Loader::new(1, Vec::new(), Vec::new()).finish(Vec::new());
     let order = all(OrderBy::Name, false);
     assert!(matches!(other.page(&index.everybody(), &order, &Window::default()), Err(PageError::OtherEpoch(_))));
     assert!(index.everybody().union(&other.everybody()).is_err());
@@ -245,4 +245,35 @@ fn a_user_and_accounts_may_come_in_any_order_of_one_changeset() {
     let below = index.select(&index.check(&read(filter)).unwrap());
     assert_eq!(below, index.these(&[user_id(9)]));
     assert_eq!(index.org_units_of(&[user_id(9), user_id(6)]), [vec![], vec![unit_id(2)]]);
+}
+
+#[test]
+fn a_copy_says_what_the_members_would_be() {
+    let index = cast().index();
+    let units = [unit_id(1), unit_id(2)];
+    let change = |record: Record| Change { id: record.id(), after: Some(record) };
+    let mut after = index.clone();
+    let in_platform =
+        |name: &str, number| user(number, name, &format!("u{number}@corp.com"), &[], json!({"department": "platform"}));
+    after.apply(2, vec![change(Record::User(in_platform("Zoe", 9))), change(Record::User(in_platform("Dan", 4)))]);
+    after.apply(2, vec![Change { id: RecordId::User(user_id(1)), after: None }]);
+    assert_eq!(after.member_counts(&units), [4, 2]);
+    assert_eq!(index.member_counts(&units), [3, 1]);
+    assert_eq!((index.user_count(), index.version(), after.version()), (6, 0, 2));
+}
+
+#[test]
+fn members_of_a_copy_that_has_changed_are_refused() {
+    let mut index = cast().index();
+    let mut copy = index.clone();
+    let before = index.everybody();
+    assert_eq!(before.union(&copy.everybody()), Ok(before.clone()));
+    let change = |record: Record| Change { id: record.id(), after: Some(record) };
+    copy.apply(2, vec![change(Record::User(user(8, "Here", "here@corp.com", &[], json!({}))))]);
+    index.apply(2, vec![change(Record::User(user(9, "There", "there@corp.com", &[], json!({}))))]);
+    let again = copy.clone();
+    assert!(index.everybody().union(&copy.everybody()).is_err());
+    assert!(copy.ids_by_name(&before).is_err() && copy.facets(&index.everybody(), "department").is_err());
+    assert_eq!(index.ids_by_name(&before).unwrap().len(), 6);
+    assert_eq!(again.everybody(), copy.everybody());
 }

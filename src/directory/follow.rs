@@ -1,0 +1,219 @@
+//! Keeping the index at the database's version: few changes are followed in place, many on a copy that then takes the
+//! index's place, and where it is less work the index is loaded anew.
+
+use std::sync::PoisonError;
+
+use entity::{change, changeset};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::error::{Error, Result};
+use super::{Directory, read_change, scan};
+use crate::index::{Follower, Index};
+use crate::record::Change;
+
+/// Changes up to which the index follows in place.
+const FEW: usize = if cfg!(test) { 20 } else { 20_000 };
+/// Rows of the log that are read at a time, where there are many.
+const ROWS: u64 = if cfg!(test) { 7 } else { 5_000 };
+/// Parts that wait for a copy to follow them.
+const WAITING: usize = 4;
+
+/// A copy of the index that follows changes on a thread of its own, while more of them are being written or read, and
+/// is to take the index's place.
+pub(super) struct Successor {
+    parts: mpsc::Sender<Vec<Change>>,
+    thread: JoinHandle<Follower>,
+}
+
+impl Successor {
+    fn begin(index: Index) -> Self {
+        let (parts, mut waiting) = mpsc::channel(WAITING);
+        let thread = spawn_blocking(move || {
+            let mut follower = Follower::new(index);
+            while let Some(part) = waiting.blocking_recv() {
+                follower.follow(part);
+            }
+            follower
+        });
+        Self { parts, thread }
+    }
+
+    /// Hands over some more changes, as soon as few are waiting.
+    async fn follow(&self, part: Vec<Change>) {
+        // Should the thread have failed, then `finish` tells.
+        self.parts.send(part).await.ok();
+    }
+
+    /// The index of `version`; none where it must be loaded.
+    async fn finish(self, version: i64) -> Result<Option<Index>> {
+        drop(self.parts);
+        let follower = self.thread.await.map_err(Error::internal)?;
+        spawn_blocking(move || follower.finish(version)).await.map_err(Error::internal)
+    }
+}
+
+/// What the index has to follow when a changeset is committed.
+pub(super) enum Pursuit {
+    /// Few changes, which are kept.
+    InPlace(Vec<Change>),
+    /// Many, which a copy follows meanwhile.
+    Beside(Successor),
+}
+
+impl Pursuit {
+    pub(super) fn begin() -> Self {
+        Self::InPlace(Vec::new())
+    }
+
+    /// Adds changes that have been written.
+    pub(super) async fn add(&mut self, directory: &Directory, changes: Vec<Change>) {
+        match self {
+            Self::Beside(successor) => successor.follow(changes).await,
+            Self::InPlace(few) => {
+                few.extend(changes);
+                if few.len() > FEW {
+                    let successor = Successor::begin(directory.snapshot());
+                    successor.follow(std::mem::take(few)).await;
+                    *self = Self::Beside(successor);
+                }
+            }
+        }
+    }
+}
+
+impl Directory {
+    /// Follows the log as `connection` sees it, to its end. Gives the version.
+    pub(super) async fn follow(&self, connection: &impl ConnectionTrait) -> Result<i64> {
+        let _following = self.0.following.lock().await;
+        let from = self.version();
+        let behind = changeset::Entity::find()
+            .filter(changeset::Column::Number.gt(from))
+            .order_by_asc(changeset::Column::Number)
+            .all(connection)
+            .await?;
+        let Some(last) = behind.last() else { return Ok(from) };
+        let count: i64 = behind.iter().map(|changeset| changeset.change_count).sum();
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        if count <= FEW {
+            self.follow_in_place(connection, from, &behind).await?;
+        } else if count as u64 > self.record_count() / 2 {
+            return self.reload().await;
+        } else {
+            match self.follow_beside(connection, from, last.number).await? {
+                Some(index) => self.replace(index),
+                None => return self.reload().await,
+            }
+        }
+        if self.index().is_worn() { self.reload().await } else { Ok(last.number) }
+    }
+
+    /// How many rows loading reads, about.
+    fn record_count(&self) -> u64 {
+        let index = self.index();
+        index.user_count() + index.account_counts().0
+    }
+
+    async fn follow_in_place(
+        &self,
+        connection: &impl ConnectionTrait,
+        from: i64,
+        behind: &[changeset::Model],
+    ) -> Result<()> {
+        let rows = change::Entity::find()
+            .filter(change::Column::ChangesetNumber.gt(from))
+            .filter(change::Column::ChangesetNumber.lte(behind.last().map_or(from, |last| last.number)))
+            .order_by_asc(change::Column::ChangesetNumber)
+            .order_by_asc(change::Column::Position)
+            .all(connection)
+            .await?;
+        let mut rows = rows.into_iter().peekable();
+        for changeset in behind {
+            let mut changes = Vec::new();
+            while let Some(row) = rows.next_if(|row| row.changeset_number == changeset.number) {
+                changes.push(read_change(&row)?);
+            }
+            self.apply(changeset.number, changes);
+        }
+        Ok(())
+    }
+
+    /// The index of version `to`, followed on a copy; none where it must be loaded.
+    async fn follow_beside(&self, connection: &impl ConnectionTrait, from: i64, to: i64) -> Result<Option<Index>> {
+        let successor = Successor::begin(self.snapshot());
+        let place = || Expr::tuple([change::Column::ChangesetNumber, change::Column::Position].map(Expr::column));
+        let (mut number, mut position) = (from, i64::MAX);
+        loop {
+            let rows = change::Entity::find()
+                .filter(place().gt(Expr::tuple([number, position].map(Expr::value))))
+                .filter(change::Column::ChangesetNumber.lte(to))
+                .order_by_asc(change::Column::ChangesetNumber)
+                .order_by_asc(change::Column::Position)
+                .limit(ROWS)
+                .all(connection)
+                .await?;
+            let Some(last) = rows.last() else { return successor.finish(to).await };
+            (number, position) = (last.changeset_number, last.position);
+            let read = spawn_blocking(move || rows.iter().map(read_change).collect::<Result<Vec<_>>>());
+            successor.follow(read.await.map_err(Error::internal)??).await;
+        }
+    }
+
+    /// Commits changeset `number` and lets the index follow it, before anybody else finds it behind.
+    pub(super) async fn commit(&self, transaction: DatabaseTransaction, number: i64, pursuit: Pursuit) -> Result<()> {
+        let is_long = matches!(pursuit, Pursuit::Beside(_));
+        let (changes, successor) = match pursuit {
+            Pursuit::InPlace(changes) => (Some(changes), None),
+            Pursuit::Beside(successor) => (None, successor.finish(number).await?),
+        };
+        let _following = self.0.following.lock().await;
+        transaction.commit().await?;
+        let must_load = match (changes, successor) {
+            (Some(changes), _) => {
+                self.apply(number, changes);
+                self.index().is_worn()
+            }
+            (None, Some(index)) => {
+                let is_worn = index.is_worn();
+                self.replace(index);
+                is_worn
+            }
+            (None, None) => true,
+        };
+        if is_long && let Err(error) = self.database().gather_statistics().await {
+            tracing::warn!(?error, "statistics of the tables cannot be gathered");
+        }
+        // What is committed is done: should the index not be loaded now, the next request sees that it is behind.
+        if must_load && let Err(error) = self.reload().await {
+            tracing::warn!(?error, version = number, "the index cannot be loaded yet");
+        }
+        Ok(())
+    }
+
+    fn apply(&self, number: i64, changes: Vec<Change>) {
+        self.0.index.write().unwrap_or_else(PoisonError::into_inner).apply(number, changes);
+        self.0.versions.announce(number);
+    }
+
+    /// Puts another index in the place of the one in use.
+    fn replace(&self, fresh: Index) {
+        let version = fresh.version();
+        let old = std::mem::replace(&mut *self.0.index.write().unwrap_or_else(PoisonError::into_inner), fresh);
+        self.0.versions.announce(version);
+        // That takes a while.
+        spawn_blocking(move || drop(old));
+    }
+
+    /// Loads the index afresh beside the one in use, and puts it in its place.
+    async fn reload(&self) -> Result<i64> {
+        let fresh = scan::load(self.database()).await?;
+        let version = fresh.version();
+        self.replace(fresh);
+        Ok(version)
+    }
+}
+
+#[cfg(test)]
+mod tests;
