@@ -29,13 +29,13 @@ pub struct HistoryEntry {
     pub change: change::Model,
 }
 
-/// Which part of a list that is numbered and read newest first.
+/// Which part of a list. One that is numbered is read newest first: lower numbers stand after higher ones.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Range {
-    /// Only rows with a lower number than this, which stand after it.
-    pub after: Option<i64>,
-    /// Only rows with a higher number than this, which stand before it.
-    pub before: Option<i64>,
+pub struct Range<C = i64> {
+    /// Only rows that stand after this one.
+    pub after: Option<C>,
+    /// Only rows that stand before this one.
+    pub before: Option<C>,
     /// The most rows.
     pub limit: u64,
     /// Whether to take the last rows rather than the first.
@@ -61,7 +61,7 @@ impl Directory {
             .limit(range.limit + 1)
             .all(self.database().readers())
             .await?;
-        Ok(page(rows, range))
+        Ok(page(rows, &range))
     }
 
     /// A page of the changesets that changed one record, newest first, and what each made of it.
@@ -87,7 +87,7 @@ impl Directory {
             .into_tuple()
             .all(self.database().readers())
             .await?;
-        let ChangePage { rows: numbers, has_next, has_previous } = page(numbers, range);
+        let ChangePage { rows: numbers, has_next, has_previous } = page(numbers, &range);
         if numbers.is_empty() {
             return Ok(ChangePage { rows: Vec::new(), has_next, has_previous });
         }
@@ -120,6 +120,31 @@ impl Directory {
 }
 
 impl Directory {
+    /// A changeset.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn find_changeset(&self, number: i64) -> Result<Option<changeset::Model>> {
+        Ok(changeset::Entity::find_by_id(number).one(self.database().readers()).await?)
+    }
+
+    /// The last changesets that undid these; those that none has are left out. One statement.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn undone_by(&self, numbers: &[i64]) -> Result<HashMap<i64, i64>> {
+        let rows: Vec<(i64, i64)> = changeset::Entity::find()
+            .select_only()
+            .column(changeset::Column::Undoes)
+            .column_as(changeset::Column::Number.max(), "last")
+            .filter(changeset::Column::Undoes.is_in(numbers.iter().copied()))
+            .group_by(changeset::Column::Undoes)
+            .into_tuple()
+            .all(self.database().readers())
+            .await?;
+        Ok(rows.into_iter().collect())
+    }
+
     /// How many changesets changed a record.
     ///
     /// # Errors
@@ -152,12 +177,12 @@ impl Directory {
             .limit(range.limit + 1)
             .all(self.database().readers())
             .await?;
-        Ok(page(rows, range))
+        Ok(page(rows, &range))
     }
 }
 
 /// Cuts the one row too many that tells whether there are more, and puts the rows in order.
-fn page<T>(mut rows: Vec<T>, range: Range) -> ChangePage<T> {
+pub(super) fn page<T, C>(mut rows: Vec<T>, range: &Range<C>) -> ChangePage<T> {
     let more = rows.len() as u64 > range.limit;
     rows.truncate(usize::try_from(range.limit).unwrap_or(usize::MAX));
     if range.from_end {

@@ -1,17 +1,24 @@
-//! CHANGESETS in the API: the log, and what became of one record. What does not live here: how a record is shown
-//! (`record`).
+//! CHANGESETS in the API: the log, and what became of one record. What does not live here: how a record is shown, which
+//! the directory does, the log as it grows (`subscription`).
 
-mod record;
+mod diff;
+mod mutation;
+mod subscription;
+
+pub(crate) use diff::DiffQuery;
+pub(crate) use mutation::ChangesetMutation;
+pub(crate) use subscription::ChangesetSubscription;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::{change, changeset};
 
 use super::context::ContextExt;
 use super::error::{Failure, Result};
+use super::loader::UndoneBy;
 use super::page::{Connection, Edge, Paging, Slice, Total};
 use super::scalar::{DateTime, Json};
 use crate::directory::Error;
-use crate::record::Record;
+use crate::record::{Record, RecordId};
 use crate::value::GlobalId;
 
 /// What was done in a changeset.
@@ -34,6 +41,8 @@ pub(crate) enum ChangesetKind {
     OrgUnit,
     /// A CSV file was imported.
     Import,
+    /// What another changeset had changed was put back.
+    Undo,
 }
 
 /// What kind of record a change is of.
@@ -79,6 +88,17 @@ impl Changeset {
         self.0.change_count
     }
 
+    /// The number of the changeset that it undid; null where its kind is not `UNDO`.
+    async fn undoes(&self) -> Option<i64> {
+        self.0.undoes
+    }
+
+    /// The number of the last changeset that undid it, wholly or in part; null where none has. That one may be undone in
+    /// turn.
+    async fn undone_by(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
+        ctx.load(UndoneBy(self.0.number)).await
+    }
+
     /// When it was made.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
@@ -118,7 +138,7 @@ impl Change {
     fn read(&self, ctx: &Context<'_>, json: Option<&str>) -> Result<Option<Json>> {
         let Some(json) = json else { return Ok(None) };
         let record = Record::from_json(self.change.noun, json).map_err(|cause| Failure(Error::internal(cause)))?;
-        Ok(Some(Json(record::show(&ctx.directory()?.index(), &record)?)))
+        Ok(Some(Json(ctx.directory()?.show(&record)?)))
     }
 }
 
@@ -136,7 +156,7 @@ impl Change {
 
     /// The id of the record, which may be deleted since.
     async fn record_id(&self) -> ID {
-        record::id(&self.change)
+        ID(RecordId::new(self.change.noun, self.change.record_id).to_global())
     }
 
     /// The record before, as JSON with the names that the API uses; null where it was made.

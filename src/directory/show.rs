@@ -1,35 +1,30 @@
 //! A record of the log as clients see it: a whitelist, with the names and ids that the API uses.
 
-use async_graphql::ID;
 use chrono::{DateTime, SecondsFormat, Utc};
 use entity::attribute::AttributeType;
-use entity::change::{self, Noun};
-use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::directory::read_stored;
-use crate::graphql::error::{Failure, Result};
-use crate::graphql::scalar::to_id;
+use super::Directory;
+use super::error::Result;
+use super::org_unit::read_stored;
 use crate::index::Index;
 use crate::record::Record;
 use crate::value::{GlobalId, Value};
 
-/// The id of the record that a change is of.
-pub(crate) fn id(change: &change::Model) -> ID {
-    match change.noun {
-        Noun::Attribute => to_id(AttributeId(change.record_id)),
-        Noun::Integration => to_id(IntegrationId(change.record_id)),
-        Noun::User => to_id(UserId(change.record_id)),
-        Noun::IntegrationAccount => to_id(IntegrationAccountId(change.record_id)),
-        Noun::OrgUnit => to_id(OrgUnitId(change.record_id)),
+/// The members that say when a record was changed, and not what it is.
+pub(super) const STAMPS: [&str; 2] = ["version", "updatedAt"];
+
+impl Directory {
+    /// A record of the log as JSON, with the names that the API uses.
+    ///
+    /// # Errors
+    /// `Internal`, where the log holds what cannot be read.
+    pub fn show(&self, record: &Record) -> Result<Json> {
+        show(&self.index(), record)
     }
 }
 
-/// The record as JSON.
-///
-/// # Errors
-/// `Internal`, where the log holds what cannot be read.
-pub(crate) fn show(index: &Index, record: &Record) -> Result<Json> {
+fn show(index: &Index, record: &Record) -> Result<Json> {
     Ok(match record {
         Record::Attribute(row) => json!({
             "id": row.id.to_global(),
@@ -88,7 +83,7 @@ pub(crate) fn show(index: &Index, record: &Record) -> Result<Json> {
             "name": record.row.name,
             "description": record.row.description,
             "scope": record.row.scope,
-            "filter": record.row.filter.clone().map(read_stored).transpose().map_err(Failure)?,
+            "filter": record.row.filter.clone().map(read_stored).transpose()?,
             "pinned": record.pinned.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
             "excluded": record.excluded.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
             "version": record.row.version,

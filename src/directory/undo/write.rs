@@ -1,0 +1,79 @@
+//! Writing what goes back: what others need comes first, and what needs others goes first.
+
+use std::sync::Arc;
+
+use entity::attribute;
+use entity::change::{Column, Noun};
+use sea_orm::{ColumnTrait, Condition};
+
+use super::{Undo, log};
+use crate::directory::attribute::{is_respelt, respell};
+use crate::directory::changeset::Changeset;
+use crate::directory::error::Result;
+use crate::record::{Record, RecordId};
+
+impl Undo {
+    /// Puts every record that goes back into the changeset.
+    pub(super) async fn write(&mut self, changeset: &mut Changeset) -> Result<()> {
+        changeset.free_emails(&self.tally.moved_emails).await?;
+        let respelt = self.put_attributes(changeset);
+        self.put_few(changeset, |id, stays| stays && matches!(id, RecordId::Integration(_)));
+        // A record that the changeset made has no state before it, and goes.
+        let made = |noun| log::of([noun]).add(Column::Before.is_null());
+        let known = |noun| log::of([noun]).add(Column::Before.is_not_null());
+        self.put_many(changeset, known(Noun::User)).await?;
+        self.put_many(changeset, made(Noun::IntegrationAccount)).await?;
+        self.put_many(changeset, known(Noun::IntegrationAccount)).await?;
+        self.put_few(changeset, |id, _| matches!(id, RecordId::OrgUnit(_)));
+        changeset.flush_if_large().await?;
+        self.put_many(changeset, made(Noun::User)).await?;
+        self.put_few(changeset, |id, stays| !stays && matches!(id, RecordId::Integration(_)));
+        for (before, after) in respelt {
+            respell(changeset, &before, &after).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts all attributes, since each has a place among the others. Gives those whose options users must have respelt.
+    fn put_attributes(&self, changeset: &mut Changeset) -> Vec<(Arc<attribute::Model>, Arc<attribute::Model>)> {
+        let stored = changeset.directory().index().attributes().to_vec();
+        let mut respelt = Vec::new();
+        for now in &stored {
+            let then = self.world.attributes.iter().find(|then| then.id == now.id);
+            if let Some(then) = then
+                && is_respelt(&now.options, &then.options)
+            {
+                respelt.push((now.clone(), then.clone()));
+            }
+            let record = |row: &Arc<attribute::Model>| Record::Attribute(row.as_ref().clone());
+            changeset.put(Some(record(now)), then.map(record));
+        }
+        for then in &self.world.attributes {
+            if !stored.iter().any(|now| now.id == then.id) {
+                changeset.put(None, Some(Record::Attribute(then.as_ref().clone())));
+            }
+        }
+        respelt
+    }
+
+    /// Puts the integrations or org units of which `which` holds: their ids, and whether they will be there.
+    fn put_few(&self, changeset: &mut Changeset, which: impl Fn(RecordId, bool) -> bool) {
+        for plan in self.world.plans.iter().filter(|plan| which(plan.id, plan.then.is_some())) {
+            changeset.put(plan.now.clone(), plan.then.clone());
+        }
+    }
+
+    /// Puts the users or accounts that `condition` selects, some at a time.
+    async fn put_many(&mut self, changeset: &mut Changeset, condition: Condition) -> Result<()> {
+        let mut next = Some(0);
+        while let Some(place) = next {
+            let (some, after) = self.log.read(changeset.transaction(), condition.clone(), place).await?;
+            for plan in self.plan(changeset, some).await? {
+                changeset.put(plan.now, plan.then);
+            }
+            changeset.flush_if_large().await?;
+            next = after;
+        }
+        Ok(())
+    }
+}
