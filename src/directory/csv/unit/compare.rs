@@ -1,0 +1,344 @@
+//! The comparison of a file of org units with the directory: what every row changes, worked out without changing anything.
+//!
+//! The file is read twice: for whose the rows are and where their units will stand, and then to compare. All units that
+//! change come in one step, since names and places that some leave are taken by others.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use entity::OrgUnitId;
+use entity::org_unit::{self, OrgUnitScope};
+use sea_orm::ActiveEnum;
+
+use super::cells::{Wrong, read_filter, read_scope, read_users, show_stored, show_users};
+use super::check::{check_tree, remove};
+use super::header::{Column, Columns};
+use super::path::join;
+use super::rows::{Kind, Node, read_rows};
+use super::tree::Tree;
+use crate::directory::association::Stamp;
+use crate::directory::attribute::{LONGEST_DESCRIPTION, check_text};
+use crate::directory::csv::change::{CellChange, ChangeKind, RowChange};
+use crate::directory::csv::compare::{Outcome, Output, Source, blocking};
+use crate::directory::csv::import::{ImportOptions, ImportReport};
+use crate::directory::csv::plan::Step;
+use crate::directory::csv::problem::Findings;
+use crate::directory::csv::rows::{each_row, open};
+use crate::directory::csv::{Limits, Problem, Reader, Row};
+use crate::directory::org_unit::{ORG_UNITS, read_stored};
+use crate::directory::{Directory, Result};
+use crate::filter::Stored;
+use crate::filter::text::Names;
+use crate::index::{Index, OrgUnitShape};
+use crate::record::{OrgUnitRecord, Record};
+use crate::value::{GlobalId, fold};
+
+/// The longest cell, in bytes, and row: a filter of many values, or ten thousand pinned users.
+const LONGEST: usize = 16 << 20;
+
+/// What one row makes of its unit.
+pub(super) struct Planned {
+    line: u64,
+    pub(super) shape: OrgUnitShape,
+    /// The unit after, and before unless it is new; none where nothing changes.
+    change: Option<(Option<Arc<OrgUnitRecord>>, OrgUnitRecord)>,
+}
+
+/// Compares a file with the directory as `index` has it.
+///
+/// What is wrong with the file is data in the findings, not an error.
+pub(in crate::directory::csv) async fn compare_units<O: Output>(
+    directory: &Directory,
+    (index, stamp): (Index, Stamp),
+    source: &Source,
+    kept: usize,
+    output: &mut O,
+) -> Result<Outcome> {
+    let limits = Limits { record: LONGEST, cell: LONGEST, rows: ORG_UNITS as u64, ..source.options.limits };
+    let options = ImportOptions { limits, ..source.options.clone() };
+    let mut comparison = Comparison {
+        source: Source { options, ..source.clone() },
+        clock: directory.clock().clone(),
+        report: ImportReport { version: index.version(), ..ImportReport::default() },
+        findings: Findings::keeping(kept),
+        tells: O::TELLS,
+        index,
+        stamp,
+    };
+    let (outcome, step) = blocking(move || {
+        let step = comparison.run();
+        (Outcome { report: comparison.report, findings: comparison.findings }, step)
+    })
+    .await?;
+    if O::TELLS || outcome.findings.errors.is_empty() {
+        output.take(step).await?;
+    }
+    Ok(outcome)
+}
+
+/// A comparison under way.
+struct Comparison {
+    source: Source,
+    clock: crate::directory::Clock,
+    index: Index,
+    stamp: Stamp,
+    tells: bool,
+    report: ImportReport,
+    findings: Findings,
+}
+
+impl Comparison {
+    fn run(&mut self) -> Step {
+        let Some((mut reader, columns)) = self.open() else { return Step::default() };
+        let rows = read_rows(&mut reader, &columns, &self.index, &self.source.skip, &mut self.findings);
+        self.report.rows = rows.by_number.len() as u64;
+        let mode = self.source.options.mode;
+        let tree = Tree::settle(rows, (&columns, &self.index, &self.clock), mode, &mut self.findings);
+        let planned = self.plan(&columns, &tree);
+        let shapes = planned.iter().map(|planned| planned.shape.clone()).collect();
+        check_tree(&tree, &self.index, &columns, shapes, &mut self.findings);
+        self.source.options.progress.fetch_add(self.report.rows, Ordering::Relaxed);
+        let mut step = self.step(planned, &tree);
+        let confirmed = self.source.options.confirm_removals;
+        if remove(&tree, &self.index, confirmed, self.source.guards_removals, &mut self.report, &mut self.findings) {
+            self.leave(&tree, &mut step);
+        }
+        step
+    }
+
+    /// The file at its first row, and its columns; none where it cannot be read at all.
+    fn open(&mut self) -> Option<(Reader, Columns)> {
+        let reader = self.reader()?;
+        self.report.detected = Some(reader.detected());
+        match Columns::find(reader.header(), self.source.options.mapping.ignore_unknown) {
+            Ok(columns) => Some((reader, columns)),
+            Err(problems) => {
+                problems.into_iter().for_each(|problem| self.findings.refuse(problem));
+                None
+            }
+        }
+    }
+
+    fn reader(&mut self) -> Option<Reader> {
+        open(&self.source.file, &self.source.options).map_err(|problem| self.findings.refuse(problem)).ok()
+    }
+
+    /// Reads the file once more, for what each row makes of its unit.
+    fn plan(&mut self, columns: &Columns, tree: &Tree) -> Vec<Planned> {
+        let Some(mut reader) = self.reader() else { return Vec::new() };
+        let Self { index, stamp, findings, .. } = self;
+        let mut planned = Vec::new();
+        let mut seen = 0;
+        index.with_org_units(&|id| tree.has(id), &|path| tree.at(path), |names| {
+            let mut planner = Planner { columns, tree, index, stamp, names, findings };
+            each_row(&mut reader, |number, row| {
+                seen += 1;
+                if let (Some(row), Some(node)) = (row, tree.of_row(number)) {
+                    planned.extend(planner.plan(row, node));
+                }
+                true
+            });
+        });
+        if seen != self.report.rows && !self.findings.is_refused {
+            let message = "the file could not be read to its end a second time; send it again";
+            self.findings.refuse(Problem::new(1, "UNREADABLE", message));
+        }
+        planned
+    }
+
+    /// Counts what changes, and gives it.
+    fn step(&mut self, planned: Vec<Planned>, tree: &Tree) -> Step {
+        let mut step = Step::default();
+        for Planned { line, change, .. } in planned.into_iter().filter(|row| !self.findings.is_bad(row.line)) {
+            let Some((before, after)) = change else {
+                self.report.unchanged += 1;
+                continue;
+            };
+            let before = before.map(|before| before.as_ref().clone());
+            let kind = if before.is_some() { ChangeKind::Updated } else { ChangeKind::Created };
+            match kind {
+                ChangeKind::Created => self.report.created += 1,
+                _ => self.report.updated += 1,
+            }
+            if self.tells {
+                let place = (Some(line), tree.path(after.row.id));
+                step.changes.push(self.tell(kind, place, before.as_ref(), Some(&after), tree));
+            }
+            step.records.push((before.map(Record::OrgUnit), Some(Record::OrgUnit(after))));
+        }
+        step
+    }
+
+    /// Puts the units that go.
+    fn leave(&self, tree: &Tree, step: &mut Step) {
+        for before in tree.removed.iter().filter_map(|id| self.index.org_unit(*id)) {
+            if self.tells {
+                let place = (None, join(self.index.org_unit_path(before.row.id)));
+                step.changes.push(self.tell(ChangeKind::Removed, place, Some(before), None, tree));
+            }
+            step.records.push((Some(Record::OrgUnit(before.as_ref().clone())), None));
+        }
+    }
+
+    fn tell(
+        &self,
+        kind: ChangeKind,
+        (line, path): (Option<u64>, String),
+        before: Option<&OrgUnitRecord>,
+        after: Option<&OrgUnitRecord>,
+        tree: &Tree,
+    ) -> RowChange {
+        let name = after.or(before).map(|unit| unit.row.name.clone()).unwrap_or_default();
+        let record = before.map(|before| before.row.id.to_global());
+        let cells = cells(before, after, &self.index, tree);
+        RowChange { line, kind, record, label: name, detail: path, cells, notes: Vec::new() }
+    }
+}
+
+/// The columns in which two states of a unit differ.
+fn cells(before: Option<&OrgUnitRecord>, after: Option<&OrgUnitRecord>, index: &Index, tree: &Tree) -> Vec<CellChange> {
+    let mut cells = Vec::new();
+    let mut compare = |column: Column, before: Option<String>, after: Option<String>| {
+        if before != after {
+            let text = |cell: Option<String>| cell.filter(|cell| !cell.is_empty());
+            cells.push(CellChange { column: column.title().to_owned(), before: text(before), after: text(after) });
+        }
+    };
+    let mut both = |column, show: &dyn Fn(&OrgUnitRecord) -> String| compare(column, before.map(show), after.map(show));
+    both(Column::Name, &|unit| unit.row.name.clone());
+    both(Column::Description, &|unit| unit.row.description.clone());
+    both(Column::Scope, &|unit| unit.row.scope.to_value());
+    both(Column::Filter, &|unit| show_stored(unit.row.filter.as_ref()));
+    both(Column::Pinned, &|unit| show_users(&unit.pinned, index));
+    both(Column::Excluded, &|unit| show_users(&unit.excluded, index));
+    let above = |unit: Option<&OrgUnitRecord>| unit.and_then(|unit| unit.row.parent_id);
+    if above(before) != above(after) {
+        let old = above(before).map(|above| join(index.org_unit_path(above)));
+        compare(Column::Parent, old, above(after).map(|above| tree.path(above)));
+    }
+    cells.retain(|cell| cell.before != cell.after);
+    cells
+}
+
+/// What is needed to compare a row.
+struct Planner<'a> {
+    columns: &'a Columns,
+    tree: &'a Tree,
+    index: &'a Index,
+    stamp: &'a Stamp,
+    names: &'a Names<'a>,
+    findings: &'a mut Findings,
+}
+
+impl Planner<'_> {
+    fn plan(&mut self, row: &Row, node: &Node) -> Option<Planned> {
+        let id = node.id.filter(|_| node.kind != Kind::Untouched)?;
+        let before = self.index.org_unit(id).cloned();
+        let mut after = before.as_deref().cloned().unwrap_or_else(|| new_unit(id, self.stamp));
+        after.row.name.clone_from(&node.name);
+        after.row.name_key = fold(&node.name);
+        after.row.parent_id = self.tree.parent(id);
+        if let Some(cell) = self.columns.cell(row, Column::Description) {
+            let mut violations = Vec::new();
+            after.row.description = check_text(cell, "description", 0, LONGEST_DESCRIPTION, &mut violations);
+            for violation in violations {
+                self.refuse(row, &[Column::Description], (violation.code, violation.message), cell);
+            }
+        }
+        match self.columns.cell(row, Column::Scope).map(|cell| (cell, read_scope(cell))) {
+            None => {}
+            Some((_, Ok(scope))) => after.row.scope = scope,
+            Some((cell, Err(wrong))) => self.refuse(row, &[Column::Scope], wrong, cell),
+        }
+        let is_bad = self.findings.is_bad(row.line());
+        if after.row.parent_id.is_none() && after.row.scope == OrgUnitScope::Parent && !is_bad {
+            let message = "a root has no parent to select among; write `ALL` in the column `Scope`".to_owned();
+            let columns = [Column::Scope, Column::Path, Column::Parent, Column::Id];
+            self.refuse(row, &columns, ("NO_PARENT", message), &after.row.scope.to_value());
+        }
+        let asks = self.filter(row, &mut after);
+        self.users(row, &mut after);
+        let shape = OrgUnitShape { id, parent_id: after.row.parent_id, scope: after.row.scope, asks };
+        let change = (before.as_deref() != Some(&after)).then_some((before, after));
+        Some(Planned { line: row.line(), shape, change })
+    }
+
+    /// Sets the filter that the row gives; gives the units that the filter asks about.
+    fn filter(&mut self, row: &Row, after: &mut OrgUnitRecord) -> Vec<(OrgUnitId, bool)> {
+        let stored = self.index.org_unit_filter(after.row.id);
+        let asked = || stored.iter().flat_map(|filter| filter.org_units()).collect();
+        let Some(cell) = self.columns.cell(row, Column::Filter) else { return asked() };
+        // A filter that was right when it was stored, and is not now, is no mistake of the file.
+        if cell == show_stored(after.row.filter.as_ref()) {
+            return asked();
+        }
+        if cell.is_empty() {
+            after.row.filter = None;
+            return Vec::new();
+        }
+        match read_filter(cell, self.names) {
+            Ok((filter, checked)) => {
+                let before = after.row.filter.take();
+                let is_same = |stored: &serde_json::Value| read_stored(stored.clone()).is_ok_and(|old| old == filter);
+                after.row.filter = match before.filter(is_same) {
+                    Some(before) => Some(before),
+                    None => serde_json::to_value(Stored { v: 1, filter }).ok(),
+                };
+                checked.org_units().collect()
+            }
+            Err(wrong) => {
+                for wrong in wrong {
+                    self.refuse(row, &[Column::Filter], wrong, cell);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Sets the pinned and excluded users that the row gives.
+    fn users(&mut self, row: &Row, after: &mut OrgUnitRecord) {
+        for column in [Column::Pinned, Column::Excluded] {
+            let Some(cell) = self.columns.cell(row, column) else { continue };
+            let (users, unknown) = read_users(cell, self.index);
+            for name in unknown {
+                let message = "there is no such user; write emails or user ids, with `;` between them".to_owned();
+                self.refuse(row, &[column], ("UNKNOWN_USER", message), name);
+            }
+            match column {
+                Column::Pinned => after.pinned = users,
+                _ => after.excluded = users,
+            }
+        }
+        let both = after.pinned.intersection(&after.excluded).copied().collect();
+        let both = show_users(&both, self.index);
+        if !both.is_empty() {
+            let message = "a user cannot be pinned and excluded; take it out of one of the two".to_owned();
+            let columns = [Column::Excluded, Column::Pinned, Column::Path, Column::Name, Column::Id];
+            self.refuse(row, &columns, ("CONTRADICTION", message), &both);
+        }
+    }
+
+    fn refuse(&mut self, row: &Row, columns: &[Column], wrong: Wrong, value: &str) {
+        self.findings.error(self.columns.problem(row.line(), columns, wrong, value));
+    }
+}
+
+/// A unit that is to be made, without what its row says.
+fn new_unit(id: OrgUnitId, stamp: &Stamp) -> OrgUnitRecord {
+    OrgUnitRecord {
+        row: org_unit::Model {
+            id,
+            parent_id: None,
+            name: String::new(),
+            name_key: String::new(),
+            description: String::new(),
+            scope: OrgUnitScope::All,
+            filter: None,
+            version: stamp.number,
+            created_at: stamp.now,
+            updated_at: stamp.now,
+        },
+        pinned: Default::default(),
+        excluded: Default::default(),
+    }
+}
