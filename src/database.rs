@@ -125,17 +125,39 @@ impl Database {
     /// # Errors
     /// Where the wait is over, or the database away.
     pub async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
-        let transaction = self
-            .writer
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            })
-            .await?;
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = begin(&self.writer, options).await?;
         if self.backend() == DbBackend::Postgres {
             transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITER_LOCK})")).await?;
         }
         Ok(transaction)
+    }
+
+    /// Tells PostgreSQL anew how large the tables of records are, so that it plans for what they hold now; SQLite plans
+    /// without.
+    ///
+    /// # Errors
+    /// Where the database is busy or away.
+    pub async fn gather_statistics(&self) -> Result<(), DbErr> {
+        if self.backend() == DbBackend::Postgres {
+            self.readers.execute_unprepared("ANALYZE \"user\", user_email, integration_account").await?;
+        }
+        Ok(())
+    }
+
+    /// Begins a short write of what is beside the directory, such as an import's progress: it takes no turn with the
+    /// changesets where the database can write in several places at once.
+    ///
+    /// # Errors
+    /// Where the database is busy or away.
+    pub async fn begin_side_write(&self) -> Result<DatabaseTransaction, DbErr> {
+        match self.backend() {
+            DbBackend::Postgres => begin(&self.readers, TransactionOptions::default()).await,
+            _ => self.begin_write().await,
+        }
     }
 
     /// Begins a reading of one state of the database, whatever is written meanwhile.
@@ -144,13 +166,12 @@ impl Database {
     /// Where the database is away.
     pub async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
         let postgres = self.backend() == DbBackend::Postgres;
-        self.readers
-            .begin_with_options(TransactionOptions {
-                isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
-                access_mode: postgres.then_some(AccessMode::ReadOnly),
-                sqlite_transaction_mode: None,
-            })
-            .await
+        let options = TransactionOptions {
+            isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+            access_mode: postgres.then_some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: None,
+        };
+        begin(&self.readers, options).await
     }
 
     /// Asks the database for a sign of life.
@@ -169,6 +190,14 @@ impl Database {
         self.readers.close().await?;
         self.writer.close().await
     }
+}
+
+/// Begins a transaction in a task of its own. Whoever is dropped while it waits would otherwise give the connection back
+/// inside a transaction, as sqlx 0.9.0 does on PostgreSQL (its issue 4385).
+async fn begin(connection: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+    let connection = connection.clone();
+    let begun = tokio::spawn(async move { connection.begin_with_options(options).await });
+    begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
 }
 
 fn common(options: &Options, connections: u32) -> ConnectOptions {

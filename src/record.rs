@@ -7,6 +7,9 @@ use entity::change::Noun;
 use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
 use entity::{attribute, integration, integration_account, org_unit, user};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::value::GlobalId;
 
 /// A user with all emails.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +75,68 @@ pub struct Change {
     pub after: Option<Record>,
 }
 
+impl RecordId {
+    /// The id of a record of `noun`.
+    #[must_use]
+    pub fn new(noun: Noun, id: Uuid) -> Self {
+        match noun {
+            Noun::Attribute => Self::Attribute(AttributeId(id)),
+            Noun::Integration => Self::Integration(IntegrationId(id)),
+            Noun::User => Self::User(UserId(id)),
+            Noun::IntegrationAccount => Self::IntegrationAccount(IntegrationAccountId(id)),
+            Noun::OrgUnit => Self::OrgUnit(OrgUnitId(id)),
+        }
+    }
+
+    /// What kind of record it is of.
+    #[must_use]
+    pub fn noun(self) -> Noun {
+        match self {
+            Self::Attribute(_) => Noun::Attribute,
+            Self::Integration(_) => Noun::Integration,
+            Self::User(_) => Noun::User,
+            Self::IntegrationAccount(_) => Noun::IntegrationAccount,
+            Self::OrgUnit(_) => Noun::OrgUnit,
+        }
+    }
+
+    /// The inner UUID.
+    #[must_use]
+    pub fn uuid(self) -> Uuid {
+        match self {
+            Self::Attribute(id) => id.0,
+            Self::Integration(id) => id.0,
+            Self::User(id) => id.0,
+            Self::IntegrationAccount(id) => id.0,
+            Self::OrgUnit(id) => id.0,
+        }
+    }
+
+    /// The id as clients see it.
+    #[must_use]
+    pub fn to_global(self) -> String {
+        match self {
+            Self::Attribute(id) => id.to_global(),
+            Self::Integration(id) => id.to_global(),
+            Self::User(id) => id.to_global(),
+            Self::IntegrationAccount(id) => id.to_global(),
+            Self::OrgUnit(id) => id.to_global(),
+        }
+    }
+
+    /// What kind of record it is of, in words: "user".
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Attribute(_) => AttributeId::NOUN,
+            Self::Integration(_) => IntegrationId::NOUN,
+            Self::User(_) => UserId::NOUN,
+            Self::IntegrationAccount(_) => IntegrationAccountId::NOUN,
+            Self::OrgUnit(_) => OrgUnitId::NOUN,
+        }
+    }
+}
+
 impl Record {
     /// The record's id.
     #[must_use]
@@ -134,6 +199,27 @@ impl Record {
             Self::User(record) => (record.row.version, record.row.updated_at),
             Self::IntegrationAccount(row) => (row.version, row.updated_at),
             Self::OrgUnit(record) => (record.row.version, record.row.updated_at),
+        }
+    }
+
+    /// The number of the changeset that last changed it.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.changed().0
+    }
+
+    /// What people know the record by: a user's email, the title of an attribute, a name.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Attribute(row) => &row.title,
+            Self::Integration(row) => &row.name,
+            Self::User(record) => &record.row.email,
+            Self::IntegrationAccount(row) => {
+                let names = [&row.username, &row.email, &row.external_id, &row.display_name];
+                names.into_iter().flatten().next().map(String::as_str).unwrap_or_default()
+            }
+            Self::OrgUnit(record) => &record.row.name,
         }
     }
 

@@ -24,6 +24,8 @@ pub enum ChangesetKind {
     OrgUnit,
     /// A CSV file was imported.
     Import,
+    /// What another changeset had changed was put back.
+    Undo,
 }
 
 /// A row of `changeset`.
@@ -39,6 +41,8 @@ pub struct Model {
     pub actor: String,
     /// How many records changed.
     pub change_count: i64,
+    /// The number of the changeset that it undid; none of every other kind.
+    pub undoes: Option<i64>,
     /// When it was made.
     pub created_at: DateTimeUtc,
 }

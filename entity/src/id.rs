@@ -40,3 +40,7 @@ id!(
     /// The id of an `org_unit` row.
     OrgUnitId
 );
+id!(
+    /// The id of an `import_draft` row.
+    ImportDraftId
+);

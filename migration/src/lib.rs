@@ -5,6 +5,8 @@
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
 mod m20261122_000001_directory;
+mod m20261122_000002_undo;
+mod m20261122_000003_import_draft;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -12,6 +14,10 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261122_000001_directory::Migration)]
+        vec![
+            Box::new(m20261122_000001_directory::Migration),
+            Box::new(m20261122_000002_undo::Migration),
+            Box::new(m20261122_000003_import_draft::Migration),
+        ]
     }
 }

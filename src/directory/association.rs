@@ -10,6 +10,9 @@ use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{UserId, org_unit_pin, user};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
 
+use chrono::{DateTime, Utc};
+
+use super::Actor;
 use super::changeset::Changeset;
 use super::error::{Error, Result};
 use super::user::email_taken;
@@ -24,6 +27,30 @@ pub(super) fn is_sticky(rule: AssociationRule) -> bool {
     }
 }
 
+/// Which changeset, when and who: what its records are marked with.
+#[derive(Clone, Debug)]
+pub(super) struct Stamp {
+    pub(super) number: i64,
+    pub(super) now: DateTime<Utc>,
+    pub(super) actor: Actor,
+}
+
+/// Gives `account` to `user`, or to nobody.
+pub(super) fn associate(
+    account: &mut integration_account::Model,
+    user: Option<UserId>,
+    rule: AssociationRule,
+    stamp: &Stamp,
+) {
+    if account.user_id == user && account.rule == rule {
+        return;
+    }
+    account.user_id = user;
+    account.rule = rule;
+    account.associated_by = stamp.actor.0.clone();
+    account.associated_at = stamp.now;
+}
+
 impl Changeset {
     /// Gives `account` to `user`, or to nobody, and notes whom it left.
     pub(super) fn associate(
@@ -32,18 +59,12 @@ impl Changeset {
         user: Option<UserId>,
         rule: AssociationRule,
     ) {
-        if account.user_id == user && account.rule == rule {
-            return;
-        }
         if let Some(old) = account.user_id
             && Some(old) != user
         {
             self.note_left(old, user);
         }
-        account.user_id = user;
-        account.rule = rule;
-        account.associated_by = self.actor().0.clone();
-        account.associated_at = self.now();
+        associate(account, user, rule, &self.stamp());
     }
 
     /// Associates an account that an integration reports, by the automatic rules; makes a user where they say so.

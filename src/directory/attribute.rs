@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use entity::attribute::{self, AttributeType};
 use entity::changeset::ChangesetKind;
-use entity::{AttributeId, UserId};
+use entity::{AttributeId, UserId, integration};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::changeset::Changeset;
@@ -18,9 +19,11 @@ use crate::index::Index;
 use crate::record::Record;
 use crate::value::{DateFormat, GlobalId, Key, Value, fold, nfc, parse, shorten, show};
 
+mod make;
 mod values;
 
-pub(super) use values::{Values, find_cycle};
+pub(super) use make::new_attribute;
+pub(super) use values::{Values, on_cycles};
 
 /// The most custom attributes.
 pub(super) const ATTRIBUTES: usize = 200;
@@ -32,7 +35,7 @@ pub(super) const LONGEST_TITLE: usize = 100;
 pub(super) const LONGEST_DESCRIPTION: usize = 2_000;
 
 /// An attribute to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewAttribute {
     /// The heading.
     pub title: String,
@@ -72,47 +75,6 @@ pub struct AttributeChange {
 }
 
 impl Directory {
-    pub(super) async fn create_built_in_attributes(&self) -> Result<()> {
-        let mut changeset = self.begin(ChangesetKind::Initialize, &Actor("roster".into())).await?;
-        // Another process that started at the same time may have been first.
-        if self.version() > 0 {
-            return Ok(());
-        }
-        let built_in = [
-            ("name", "Name", AttributeType::Text, "The name of the developer, as people write it."),
-            ("email", "Email", AttributeType::Email, "The primary email; it names one developer."),
-            (
-                "integration",
-                "Integration",
-                AttributeType::Integration,
-                "The developer's accounts: one CSV column per integration, with usernames, emails or ids.",
-            ),
-        ];
-        for (position, (key, title, r#type, description)) in (0..).zip(built_in) {
-            changeset.put(
-                None,
-                Some(Record::Attribute(attribute::Model {
-                    id: self.clock().id(),
-                    key: key.into(),
-                    title: title.into(),
-                    title_key: fold(title),
-                    description: description.into(),
-                    r#type,
-                    options: Json::Array(Vec::new()),
-                    is_required: key != "integration",
-                    is_unique: key == "email",
-                    is_built_in: true,
-                    position,
-                    version: changeset.number(),
-                    created_at: changeset.now(),
-                    updated_at: changeset.now(),
-                })),
-            );
-        }
-        changeset.commit().await?;
-        Ok(())
-    }
-
     /// Makes a custom attribute.
     ///
     /// # Errors
@@ -120,49 +82,12 @@ impl Directory {
     pub async fn create_attribute(&self, actor: &Actor, new: NewAttribute) -> Result<AttributeId> {
         let mut changeset = self.begin(ChangesetKind::Attribute, actor).await?;
         let existing = self.index().attributes().to_vec();
-        let mut violations = Vec::new();
-        let title = check_text(&new.title, "title", 1, LONGEST_TITLE, &mut violations);
-        let key = check_key(new.key.as_deref(), &title, &mut violations);
-        let description = check_text(&new.description, "description", 0, LONGEST_DESCRIPTION, &mut violations);
-        let options = check_options(new.r#type, &new.options, &mut violations);
-        let mut refuse_flag = |path: &str, message: &str| {
-            violations.push(Violation { path: path.into(), code: "NOT_POSSIBLE", message: message.into() });
-        };
-        if new.r#type == AttributeType::Integration {
-            refuse_flag("type", "only the built-in attribute `integration` has this type");
-        }
-        if new.is_required && self.index().user_count() > 0 {
-            refuse_flag("isRequired", "there are users without a value; make it, fill it, then require it");
-        }
-        if new.is_unique && matches!(new.r#type, AttributeType::MultiSelect | AttributeType::Boolean) {
-            refuse_flag("isUnique", "values of this type cannot be unique");
-        }
-        refuse(violations)?;
-        if existing.len() >= ATTRIBUTES {
-            return Err(Error::LimitExceeded { what: "the number of attributes", limit: ATTRIBUTES as u64 });
-        }
-        heading_is_free(&self.index(), &key, None)?;
-        heading_is_free(&self.index(), &title, None)?;
-        let id: AttributeId = self.clock().id();
-        let row = attribute::Model {
-            id,
-            key,
-            title_key: fold(&title),
-            title,
-            description,
-            r#type: new.r#type,
-            options: options.into(),
-            is_required: new.is_required,
-            is_unique: new.is_unique,
-            is_built_in: false,
-            position: i32::try_from(existing.len()).unwrap_or(i32::MAX),
-            version: changeset.number(),
-            created_at: changeset.now(),
-            updated_at: changeset.now(),
-        };
+        let position = new.position.unwrap_or(existing.len()).min(existing.len());
+        let row = new_attribute(&self.index(), &new, &changeset.stamp(), self.clock())?;
+        let id = row.id;
         let mut order: Vec<(Option<attribute::Model>, attribute::Model)> =
             existing.iter().map(|row| (Some(row.as_ref().clone()), row.as_ref().clone())).collect();
-        order.insert(new.position.unwrap_or(existing.len()).min(existing.len()), (None, row));
+        order.insert(position, (None, row));
         put_in_order(&mut changeset, order);
         changeset.commit().await?;
         Ok(id)
@@ -204,7 +129,7 @@ impl Directory {
         heading_is_free(&self.index(), &after.title, Some(id))?;
         after.is_required = change.is_required.unwrap_or(before.is_required);
         after.is_unique = change.is_unique.unwrap_or(before.is_unique);
-        self.check_tightening(&before, &after)?;
+        check_tightening(&self.index(), &before, &after)?;
         let mut order: Vec<(Option<attribute::Model>, attribute::Model)> = existing
             .iter()
             .filter(|row| row.id != id)
@@ -218,41 +143,6 @@ impl Directory {
         order.insert(place, (Some(before.as_ref().clone()), after));
         put_in_order(&mut changeset, order);
         changeset.commit().await?;
-        Ok(())
-    }
-
-    /// Refuses a change of an attribute that the values users have, or the filters of org units, stand against.
-    fn check_tightening(&self, before: &attribute::Model, after: &attribute::Model) -> Result<()> {
-        let index = self.index();
-        let kept: HashSet<String> = option_texts(&after.options).map(fold).collect();
-        for option in option_texts(&before.options).filter(|option| !kept.contains(&fold(option))) {
-            let users = index.count_with(&before.key, &Key::text(option));
-            let units = index.org_units_naming_option(&before.key, option);
-            if users > 0 || !units.is_empty() {
-                let mut by: Vec<String> = units.iter().map(|unit| format!("`{}`", index.path(*unit))).collect();
-                if users > 0 {
-                    by.push(format!("{users} users"));
-                }
-                return Err(Error::InUse { noun: "option", key: option.to_owned(), by: by.join(", ") });
-            }
-        }
-        if after.is_required && !before.is_required {
-            let without = index.count_without(&before.key);
-            if without > 0 {
-                return Err(Error::invalid(
-                    "isRequired",
-                    "VALUES_MISSING",
-                    format!("{without} users have no value; fill it first"),
-                ));
-            }
-        }
-        if after.is_unique && !before.is_unique && index.has_duplicates(&before.key) {
-            return Err(Error::invalid(
-                "isUnique",
-                "VALUES_NOT_UNIQUE",
-                "there are users with the same value; change those first",
-            ));
-        }
         Ok(())
     }
 
@@ -310,8 +200,42 @@ impl Directory {
     }
 }
 
+/// Refuses a change of an attribute that the values users have, or the filters of org units, stand against.
+pub(super) fn check_tightening(index: &Index, before: &attribute::Model, after: &attribute::Model) -> Result<()> {
+    let kept: HashSet<String> = option_texts(&after.options).map(fold).collect();
+    for option in option_texts(&before.options).filter(|option| !kept.contains(&fold(option))) {
+        let users = index.count_with(&before.key, &Key::text(option));
+        let units = index.org_units_naming_option(&before.key, option);
+        if users > 0 || !units.is_empty() {
+            let mut by: Vec<String> = units.iter().map(|unit| format!("`{}`", index.path(*unit))).collect();
+            if users > 0 {
+                by.push(format!("{users} users"));
+            }
+            return Err(Error::InUse { noun: "option", key: option.to_owned(), by: by.join(", ") });
+        }
+    }
+    if after.is_required && !before.is_required {
+        let without = index.count_without(&before.key);
+        if without > 0 {
+            return Err(Error::invalid(
+                "isRequired",
+                "VALUES_MISSING",
+                format!("{without} users have no value; fill it first"),
+            ));
+        }
+    }
+    if after.is_unique && !before.is_unique && index.has_duplicates(&before.key) {
+        return Err(Error::invalid(
+            "isUnique",
+            "VALUES_NOT_UNIQUE",
+            "there are users with the same value; change those first",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether options that stay are spelt otherwise, or stand in another order.
-fn is_respelt(before: &Json, after: &Json) -> bool {
+pub(super) fn is_respelt(before: &Json, after: &Json) -> bool {
     let common = |these, others| -> Vec<&str> {
         let others: HashSet<String> = option_texts(others).map(fold).collect();
         option_texts(these).filter(|option| others.contains(&fold(option))).collect()
@@ -320,7 +244,11 @@ fn is_respelt(before: &Json, after: &Json) -> bool {
 }
 
 /// Writes the values that users have as the attribute spells and orders its options now.
-async fn respell(changeset: &mut Changeset, before: &attribute::Model, after: &attribute::Model) -> Result<()> {
+pub(super) async fn respell(
+    changeset: &mut Changeset,
+    before: &attribute::Model,
+    after: &attribute::Model,
+) -> Result<()> {
     let with_value = changeset.directory().index().users_with(&before.key);
     for ids in with_value.chunks(1_000) {
         for (_, old) in changeset.users(ids).await? {
@@ -353,6 +281,16 @@ fn put_in_order(changeset: &mut Changeset, order: Vec<(Option<attribute::Model>,
 /// Refuses a heading that a CSV file could not tell from another: keys and titles of attributes and names of
 /// integrations share one space, with `id`.
 pub(super) fn heading_is_free(index: &Index, heading: &str, owner: Option<AttributeId>) -> Result<()> {
+    let attributes = index.attributes().iter().filter(|attribute| Some(attribute.id) != owner);
+    heading_is_free_among(attributes, &index.integrations(), heading)
+}
+
+/// Refuses a heading that one of these attributes or integrations has.
+pub(super) fn heading_is_free_among<'a>(
+    attributes: impl IntoIterator<Item = &'a Arc<attribute::Model>>,
+    integrations: impl IntoIterator<Item = &'a Arc<integration::Model>>,
+    heading: &str,
+) -> Result<()> {
     let folded = fold(heading);
     let taken = |noun, name: &str| {
         let hint = format!(": {noun} `{name}` has it, and both head CSV columns");
@@ -361,12 +299,12 @@ pub(super) fn heading_is_free(index: &Index, heading: &str, owner: Option<Attrib
     if folded == "id" {
         return taken("the column", "ID");
     }
-    for attribute in index.attributes() {
-        if Some(attribute.id) != owner && (attribute.key == folded || attribute.title_key == folded) {
+    for attribute in attributes {
+        if attribute.key == folded || attribute.title_key == folded {
             return taken("the attribute", &attribute.title);
         }
     }
-    for integration in &index.integrations() {
+    for integration in integrations {
         if integration.name_key == folded {
             return taken("the integration", &integration.name);
         }

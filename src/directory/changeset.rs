@@ -2,16 +2,19 @@
 //! record before and after, and commits. Dropped without [`Changeset::commit`], it leaves no trace.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::attribute::AttributeType;
-use entity::change::{self, Noun};
+use entity::change;
 use entity::changeset::{self, ChangesetKind};
 use entity::{IntegrationAccountId, UserId};
 use entity::{integration_account, user_email};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
 
+use super::association::Stamp;
 use super::error::{Error, Result};
+use super::follow::Pursuit;
 use super::{Actor, Directory};
 use crate::record::{Change, Record, RecordId, UserRecord};
 
@@ -20,37 +23,37 @@ use crate::record::{Change, Record, RecordId, UserRecord};
 const ROWS: usize = 200;
 
 /// Records that wait in memory before they are written.
-const PENDING: usize = 4_000;
-
-/// Changes up to which the index follows in place; after more of them it is loaded afresh.
-pub(super) const FOLLOW: usize = 20_000;
+const PENDING: usize = if cfg!(test) { 5 } else { 4_000 };
 
 mod batch;
 
-use batch::{Batch, as_user, insert};
+pub(super) use batch::as_user;
+use batch::{Batch, insert};
 
 /// A change to the directory that is being made.
 pub(super) struct Changeset {
     directory: Directory,
-    transaction: DatabaseTransaction,
+    transaction: Arc<DatabaseTransaction>,
     number: i64,
     kind: ChangesetKind,
     actor: Actor,
+    /// The changeset that it undoes.
+    pub(super) undoes: Option<i64>,
     now: DateTime<Utc>,
     /// First state before and last state after, of records not yet written. In order of first change.
     pending: Vec<Entry>,
     places: HashMap<RecordId, usize>,
     /// Whose each email is, where this changeset has changed that.
     emails: HashMap<String, Option<UserId>>,
-    /// What is written and logged; emptied, and not kept up, past [`FOLLOW`].
-    changes: Vec<Change>,
+    /// What is written and logged, on its way into the index.
+    pursuit: Pursuit,
+    /// Emails that are freed in the table, and that their users' records still have.
+    freed: HashMap<UserId, Vec<String>>,
     change_count: usize,
     /// Users that have lost an account, and who got it.
     pub(super) left: HashMap<UserId, Option<UserId>>,
     /// Users that values put in this changeset name, or are about to.
     pub(super) referred: HashSet<UserId>,
-    /// Users that have been removed in this changeset.
-    removed: HashSet<UserId>,
     /// The emails of users that have been made from accounts.
     pub(super) detected: Vec<String>,
     /// The keys of the attributes whose values name users.
@@ -76,19 +79,20 @@ impl Changeset {
             .collect();
         Ok(Self {
             directory: directory.clone(),
-            transaction,
+            transaction: Arc::new(transaction),
             number,
             kind,
             actor,
+            undoes: None,
             now: directory.clock().now(),
             pending: Vec::new(),
             places: HashMap::new(),
             emails: HashMap::new(),
-            changes: Vec::new(),
+            pursuit: Pursuit::begin(),
+            freed: HashMap::new(),
             change_count: 0,
             left: HashMap::new(),
             referred: HashSet::new(),
-            removed: HashSet::new(),
             detected: Vec::new(),
             user_keys,
         })
@@ -102,6 +106,11 @@ impl Changeset {
     /// Who makes it.
     pub(super) fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// What its records are marked with.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp { number: self.number, now: self.now, actor: self.actor.clone() }
     }
 
     /// The number it will have.
@@ -119,10 +128,19 @@ impl Changeset {
         &self.transaction
     }
 
+    /// The transaction for whoever reads while this puts; to be given back before the commit.
+    pub(super) fn share(&self) -> Arc<DatabaseTransaction> {
+        self.transaction.clone()
+    }
+
     /// Notes that `before` becomes `after`; sets the version and time of `after`. At least one of the two is given.
+    ///
+    /// In a long changeset an attribute that is new or of another type comes before the users who have values of it: an
+    /// index that follows the changeset in parts would have to be loaded anew.
     pub(super) fn put(&mut self, before: Option<Record>, after: Option<Record>) {
         let Some(id) = before.as_ref().or(after.as_ref()).map(Record::id) else { return };
         if let RecordId::User(id) = id {
+            self.freed.remove(&id);
             for email in before.iter().flat_map(emails) {
                 // Another user of this changeset may have it by now.
                 if self.find_email(&email) == Some(id) {
@@ -133,12 +151,8 @@ impl Changeset {
                 self.emails.insert(email, Some(id));
             }
         }
-        match (id, &after) {
-            (_, Some(Record::User(user))) => self.note_references(user),
-            (RecordId::User(id), None) => {
-                self.removed.insert(id);
-            }
-            _ => {}
+        if let Some(Record::User(user)) = &after {
+            self.note_references(user);
         }
         let mut after = after;
         if let Some(after) = &mut after {
@@ -153,15 +167,22 @@ impl Changeset {
         }
     }
 
+    /// Puts records that nothing in this changeset looks up again, and none of them twice; writes them if they are
+    /// many.
+    pub(super) async fn append(&mut self, records: Vec<(Option<Record>, Option<Record>)>) -> Result<()> {
+        for (before, mut after) in records {
+            if let Some(after) = &mut after {
+                after.stamp(self.number, self.now);
+            }
+            self.pending.push(Entry { before, after });
+        }
+        self.flush_if_large().await
+    }
+
     /// Notes whom the values of `user`, who will be put, name, so that those stay.
     pub(super) fn note_references(&mut self, user: &UserRecord) {
         let named = self.user_keys.iter().filter_map(|key| user.row.attributes.get(key)?.as_str());
         self.referred.extend(named.filter_map(|id| uuid::Uuid::try_parse(id).ok()).map(UserId));
-    }
-
-    /// Whether this changeset has removed a user.
-    pub(super) fn has_removed(&self, id: UserId) -> bool {
-        self.removed.contains(&id)
     }
 
     /// Writes what is pending, if it is much; to be called between steps of a long change.
@@ -182,9 +203,14 @@ impl Changeset {
         for some in emails.chunks(ROWS) {
             user_email::Entity::delete_many()
                 .filter(user_email::Column::Email.is_in(some))
-                .exec(&self.transaction)
+                .exec(self.transaction())
                 .await?;
-            self.emails.extend(some.iter().map(|email| (email.clone(), None)));
+            for email in some {
+                if let Some(owner) = self.find_email(email) {
+                    self.freed.entry(owner).or_default().push(email.clone());
+                }
+                self.emails.insert(email.clone(), None);
+            }
         }
         Ok(())
     }
@@ -202,7 +228,11 @@ impl Changeset {
                 None => missing.push(*id),
             }
         }
-        found.extend(super::fetch::users(&self.transaction, &missing).await?);
+        for (id, mut user) in super::fetch::users(self.transaction(), &missing).await? {
+            let freed = self.freed.get(&id).into_iter().flatten().filter(|email| **email != user.row.email).cloned();
+            user.further_emails.extend(freed.collect::<Vec<_>>());
+            found.insert(id, user);
+        }
         Ok(found)
     }
 
@@ -213,7 +243,7 @@ impl Changeset {
 
     /// The accounts that `condition` selects from the table, with what this changeset has done to them so far.
     pub(super) async fn accounts(&self, condition: Condition) -> Result<Vec<integration_account::Model>> {
-        let rows = integration_account::Entity::find().filter(condition).all(&self.transaction).await?;
+        let rows = integration_account::Entity::find().filter(condition).all(self.transaction()).await?;
         Ok(rows.into_iter().filter_map(|row| self.current(row)).collect())
     }
 
@@ -253,9 +283,10 @@ impl Changeset {
     /// the old one where nothing changed.
     pub(super) async fn commit(mut self) -> Result<i64> {
         self.flush().await?;
+        let number = self.number;
         if self.change_count == 0 {
-            self.transaction.rollback().await?;
-            return Ok(self.number - 1);
+            end(self.transaction)?.rollback().await?;
+            return Ok(number - 1);
         }
         changeset::Entity::insert(
             changeset::Model {
@@ -263,19 +294,21 @@ impl Changeset {
                 kind: self.kind,
                 actor: self.actor.0.clone(),
                 change_count: i64::try_from(self.change_count).unwrap_or(i64::MAX),
+                undoes: self.undoes,
                 created_at: self.now,
             }
             .into_active_model(),
         )
-        .exec_without_returning(&self.transaction)
+        .exec_without_returning(self.transaction())
         .await?;
-        self.transaction.commit().await?;
-        let changes = (self.change_count <= FOLLOW).then_some(self.changes);
-        // What is committed is done: should the index not follow now, the next request sees that it is behind.
-        if let Err(error) = self.directory.committed(self.number, changes).await {
-            tracing::warn!(?error, version = self.number, "the index cannot follow yet");
-        }
-        Ok(self.number)
+        let transaction = end(self.transaction)?;
+        self.directory.commit(transaction, number, self.pursuit).await?;
+        Ok(number)
+    }
+
+    /// Whether nothing has been written, and nothing waits to be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.change_count == 0 && self.pending.is_empty()
     }
 
     /// Writes and logs what is pending.
@@ -287,32 +320,28 @@ impl Changeset {
         for entry in &entries {
             batch.add(entry);
         }
-        batch.write(&self.transaction).await?;
+        batch.write(self.transaction()).await?;
         let mut rows = Vec::with_capacity(entries.len());
         for entry in &entries {
             let Some(id) = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id) else { continue };
-            let (noun, record_id) = split(id);
             let json =
                 |record: &Option<Record>| record.as_ref().map(Record::to_json).transpose().map_err(Error::internal);
             rows.push(change::Model {
                 changeset_number: self.number,
                 position: i64::try_from(self.change_count + rows.len()).unwrap_or(i64::MAX),
-                noun,
-                record_id,
+                noun: id.noun(),
+                record_id: id.uuid(),
                 before: json(&entry.before)?,
                 after: json(&entry.after)?,
             });
         }
-        insert::<change::Entity, _>(&self.transaction, rows).await?;
+        insert::<change::Entity, _>(self.transaction(), rows).await?;
         self.change_count += entries.len();
-        if self.change_count > FOLLOW {
-            self.changes = Vec::new();
-        } else {
-            self.changes.extend(entries.into_iter().filter_map(|entry| {
-                let id = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id)?;
-                Some(Change { id, after: entry.after })
-            }));
-        }
+        let changes = entries.into_iter().filter_map(|entry| {
+            let id = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id)?;
+            Some(Change { id, after: entry.after })
+        });
+        self.pursuit.add(&self.directory, changes.collect()).await;
         Ok(())
     }
 }
@@ -328,14 +357,9 @@ impl Entry {
     }
 }
 
-fn split(id: RecordId) -> (Noun, uuid::Uuid) {
-    match id {
-        RecordId::Attribute(id) => (Noun::Attribute, id.0),
-        RecordId::Integration(id) => (Noun::Integration, id.0),
-        RecordId::User(id) => (Noun::User, id.0),
-        RecordId::IntegrationAccount(id) => (Noun::IntegrationAccount, id.0),
-        RecordId::OrgUnit(id) => (Noun::OrgUnit, id.0),
-    }
+/// The transaction, to end it.
+fn end(transaction: Arc<DatabaseTransaction>) -> Result<DatabaseTransaction> {
+    Arc::into_inner(transaction).ok_or_else(|| Error::internal("the transaction is still being read"))
 }
 
 fn emails(record: &Record) -> Vec<String> {

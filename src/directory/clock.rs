@@ -18,6 +18,12 @@ pub enum Clock {
     Stepped(Arc<Stepped>),
 }
 
+/// What tells this process, or this directory of a test, from others: never stepped.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub(super) fn process_id() -> Uuid {
+    Uuid::now_v7()
+}
+
 /// The state of a stepped clock.
 #[derive(Debug)]
 pub struct Stepped {

@@ -60,6 +60,23 @@ pub enum Error {
         /// The version it has.
         actual: i64,
     },
+    /// A draft would do something else than it says, since the directory has moved.
+    #[error(
+        "`{draft}` was compared with version {base}; at version {actual}, {count} of its rows would do something else; \
+         look at `moved`, and rebase it"
+    )]
+    Moved {
+        /// The draft's id, as clients see it.
+        draft: String,
+        /// The version that the draft was compared with.
+        base: i64,
+        /// The version that the directory has.
+        actual: i64,
+        /// How many rows it is.
+        count: u64,
+        /// The first of them.
+        moved: Vec<super::Moved>,
+    },
     /// More than a limit allows.
     #[error("{what} is limited to {limit}")]
     LimitExceeded {
@@ -88,7 +105,7 @@ impl Error {
             Self::AlreadyExists { .. } => "ALREADY_EXISTS",
             Self::Invalid(_) => "INVALID_INPUT",
             Self::InUse { .. } => "IN_USE",
-            Self::Conflict { .. } => "CONFLICT",
+            Self::Conflict { .. } | Self::Moved { .. } => "CONFLICT",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Self::Unavailable(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",

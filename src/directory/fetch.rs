@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use entity::integration_account::{self, AccountStatus, AssociationRule};
-use entity::{UserId, user};
+use entity::{IntegrationAccountId, UserId, user};
 use sea_orm::ConnectionTrait;
 use serde::Deserialize;
 
@@ -68,7 +68,7 @@ const ACCOUNTS: Text = Text {
 /// The columns of [`ACCOUNTS`].
 #[derive(Deserialize)]
 struct AccountRow(
-    entity::IntegrationAccountId,
+    IntegrationAccountId,
     entity::IntegrationId,
     Option<String>,
     Option<String>,
@@ -93,6 +93,19 @@ pub(super) async fn users(connection: &impl ConnectionTrait, ids: &[UserId]) -> 
         users.extend(scan::parse::<UserRow>(&text)?.into_iter().map(UserRow::into_entry));
     }
     Ok(users)
+}
+
+/// The accounts of these ids, in no order.
+pub(super) async fn accounts(
+    connection: &impl ConnectionTrait,
+    ids: &[IntegrationAccountId],
+) -> Result<Vec<integration_account::Model>> {
+    let mut accounts = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(1_000) {
+        let text = scan::by_key(connection, &ACCOUNTS, "id", ids).await?;
+        accounts.extend(scan::parse::<AccountRow>(&text)?.into_iter().map(AccountRow::into_model));
+    }
+    Ok(accounts)
 }
 
 /// The accounts of these users, in no order.

@@ -7,33 +7,43 @@ mod attribute;
 mod changeset;
 mod clock;
 pub mod csv;
+mod diff;
+mod draft;
 mod error;
 mod fetch;
+mod follow;
 mod history;
 mod integration;
 mod integration_account;
+mod live;
 mod org_unit;
 mod scan;
+mod show;
+mod undo;
 mod user;
 
 pub use attribute::{AttributeChange, NewAttribute};
 pub use clock::Clock;
+pub use diff::{DiffKind, DiffQuery, FieldChange, RecordDiff};
+pub use draft::{ApplyOptions, ColumnMapping, Draft, DraftPage, DraftReport, Impact, Moved, NewDraft, Progress};
 pub use error::{Error, Result, Source};
 pub use history::{ChangePage, HistoryEntry, Range};
 pub use integration::{IntegrationChange, NewIntegration};
 pub use integration_account::{AccountQuery, IdRange, SyncMode, SyncOutcome, SyncedAccount};
 pub(crate) use org_unit::read_stored;
 pub use org_unit::{NewOrgUnit, OrgUnitChange, OrgUnitDraft, OrgUnitPreview};
+pub use undo::{Blocked, UndoOptions, UndoReport};
 pub use user::{NewUser, UserChange};
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use entity::change;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QuerySelect};
 
 use crate::database::Database;
 use crate::index::Index;
-use crate::record::{Change, Record};
+use crate::record::{Change, Record, RecordId};
 use crate::value::GlobalId;
 use changeset::Changeset;
 
@@ -51,7 +61,20 @@ struct Inner {
     /// Held while the index follows the log, so that two requests do not both apply the same changes.
     following: tokio::sync::Mutex<()>,
     clock: Clock,
+    /// This process, as it stands in leases.
+    worker: uuid::Uuid,
+    /// Where files without names are kept.
+    spool: OnceLock<PathBuf>,
+    jobs: draft::Jobs,
+    /// Told each time that work on a draft ends.
+    job_done: tokio::sync::Notify,
+    /// How many drafts are compared at a time.
+    comparisons: tokio::sync::Semaphore,
+    versions: live::Versions,
 }
+
+/// How many drafts one process compares at a time.
+const COMPARISONS: usize = 2;
 
 impl Directory {
     /// Opens the directory in `database`: makes the built-in attributes where there are none, and loads the index.
@@ -62,9 +85,15 @@ impl Directory {
         let index = scan::load(&database).await?;
         let directory = Self(Arc::new(Inner {
             database,
+            versions: live::Versions::new(index.version()),
             index: RwLock::new(index),
             following: tokio::sync::Mutex::new(()),
             clock,
+            worker: clock::process_id(),
+            spool: OnceLock::new(),
+            jobs: draft::Jobs::default(),
+            job_done: tokio::sync::Notify::new(),
+            comparisons: tokio::sync::Semaphore::new(COMPARISONS),
         }));
         if directory.version() == 0 {
             directory.create_built_in_attributes().await?;
@@ -78,6 +107,18 @@ impl Directory {
         &self.0.database
     }
 
+    /// Keeps files without names in `folder` from now on, rather than where the system keeps such files.
+    #[must_use]
+    pub fn spooling_in(self, folder: PathBuf) -> Self {
+        // Whoever opens the directory says it once.
+        let _ = self.0.spool.set(folder);
+        self
+    }
+
+    fn spool(&self) -> &Path {
+        self.0.spool.get_or_init(std::env::temp_dir)
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -85,6 +126,27 @@ impl Directory {
     /// The index, of the version that the last [`Directory::refresh`] brought. Not to be held across an await.
     pub fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.0.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The index as it is now, to be kept for as long as it is needed: for long work, such as the comparison of an import
+    /// or an export, that must see one version while others write, and for finding out what changes would lead to, which
+    /// a snapshot can [follow](Index::apply). It costs next to nothing; what changes while there is a snapshot is copied.
+    #[must_use]
+    pub fn snapshot(&self) -> Index {
+        self.index().clone()
+    }
+
+    /// Begins a reading of one state of the database, with the index of the same version.
+    async fn begin_read_at(&self) -> Result<(DatabaseTransaction, Index)> {
+        loop {
+            let transaction = self.database().begin_read().await?;
+            let version = self.follow(&transaction).await?;
+            let index = self.snapshot();
+            // Somebody else may have brought the index further meanwhile.
+            if index.version() == version && last_number(&transaction).await? == version {
+                return Ok((transaction, index));
+            }
+        }
     }
 
     /// The version of the index: the number of the last changeset it has followed.
@@ -106,69 +168,6 @@ impl Directory {
         self.follow(self.database().readers()).await
     }
 
-    /// Follows the log as `connection` sees it, to its end. Gives the version.
-    async fn follow(&self, connection: &impl ConnectionTrait) -> Result<i64> {
-        let _following = self.0.following.lock().await;
-        let from = self.version();
-        let behind = entity::changeset::Entity::find()
-            .filter(entity::changeset::Column::Number.gt(from))
-            .order_by_asc(entity::changeset::Column::Number)
-            .all(connection)
-            .await?;
-        let Some(last) = behind.last() else { return Ok(from) };
-        let much = i64::try_from(changeset::FOLLOW).unwrap_or(i64::MAX);
-        if behind.iter().map(|changeset| changeset.change_count).sum::<i64>() > much {
-            return self.reload().await;
-        }
-        let rows = change::Entity::find()
-            .filter(change::Column::ChangesetNumber.gt(from))
-            .filter(change::Column::ChangesetNumber.lte(last.number))
-            .order_by_asc(change::Column::ChangesetNumber)
-            .order_by_asc(change::Column::Position)
-            .all(connection)
-            .await?;
-        let mut rows = rows.into_iter().peekable();
-        for changeset in &behind {
-            let mut changes = Vec::new();
-            while let Some(row) = rows.next_if(|row| row.changeset_number == changeset.number) {
-                changes.push(read_change(&row)?);
-            }
-            self.apply(changeset.number, changes);
-        }
-        if self.index().is_worn() { self.reload().await } else { Ok(last.number) }
-    }
-
-    /// Lets the index follow a changeset that this process has just committed; without its changes, from the tables.
-    async fn committed(&self, number: i64, changes: Option<Vec<Change>>) -> Result<()> {
-        let following = self.0.following.lock().await;
-        match changes {
-            Some(changes) if self.version() == number - 1 => {
-                self.apply(number, changes);
-                if self.index().is_worn() {
-                    self.reload().await?;
-                }
-            }
-            Some(_) if self.version() >= number => {}
-            _ => {
-                drop(following);
-                self.refresh().await?;
-            }
-        }
-        Ok(())
-    }
-
-    fn apply(&self, number: i64, changes: Vec<Change>) {
-        self.0.index.write().unwrap_or_else(PoisonError::into_inner).apply(number, changes);
-    }
-
-    /// Loads the index afresh beside the one in use, and puts it in its place.
-    async fn reload(&self) -> Result<i64> {
-        let fresh = scan::load(self.database()).await?;
-        let version = fresh.version();
-        *self.0.index.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-        Ok(version)
-    }
-
     async fn begin(&self, kind: entity::changeset::ChangesetKind, actor: &Actor) -> Result<Changeset> {
         Changeset::begin(self, kind, actor.clone()).await
     }
@@ -186,17 +185,8 @@ async fn last_number(connection: &impl ConnectionTrait) -> Result<i64> {
 }
 
 fn read_change(row: &change::Model) -> Result<Change> {
-    use crate::record::RecordId as Id;
-    use entity::change::Noun;
-    let id = match row.noun {
-        Noun::Attribute => Id::Attribute(GlobalId::from_uuid(row.record_id)),
-        Noun::Integration => Id::Integration(GlobalId::from_uuid(row.record_id)),
-        Noun::User => Id::User(GlobalId::from_uuid(row.record_id)),
-        Noun::IntegrationAccount => Id::IntegrationAccount(GlobalId::from_uuid(row.record_id)),
-        Noun::OrgUnit => Id::OrgUnit(GlobalId::from_uuid(row.record_id)),
-    };
     let after = row.after.as_deref().map(|json| Record::from_json(row.noun, json)).transpose();
-    Ok(Change { id, after: after.map_err(Error::internal)? })
+    Ok(Change { id: RecordId::new(row.noun, row.record_id), after: after.map_err(Error::internal)? })
 }
 
 /// The error that there is no record with this id.

@@ -1,6 +1,7 @@
 //! Org units: a tree whose nodes select users by a filter, with pinned and excluded users.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use entity::changeset::ChangesetKind;
 use entity::org_unit::{self, OrgUnitScope};
@@ -17,9 +18,9 @@ use crate::record::{OrgUnitRecord, Record};
 use crate::value::{GlobalId, fold};
 
 /// The most org units.
-const ORG_UNITS: usize = 20_000;
+pub(super) const ORG_UNITS: usize = 20_000;
 /// The deepest nesting of org units.
-const DEPTH: usize = 32;
+pub(super) const DEPTH: usize = 32;
 
 /// An org unit to be made.
 #[derive(Clone, Debug)]
@@ -243,7 +244,8 @@ impl Directory {
         let excluded = draft.excluded.or_else(|| saved.map(|saved| saved.excluded.clone())).unwrap_or_default();
         let filter = filter.as_ref().map(|filter| check(&index, filter)).transpose()?;
         check_pins(&index, &pinned, &excluded)?;
-        check_tree(&index, draft.id.unwrap_or_else(|| self.clock().id()), parent, scope, filter.as_ref())?;
+        let id = draft.id.unwrap_or_else(|| self.clock().id());
+        Tree::stored(&index).check_ties(id, parent, scope, filter.as_ref())?;
         let within = parent.filter(|_| scope == OrgUnitScope::Parent);
         let users = |users: &BTreeSet<UserId>| users.iter().copied().collect::<Vec<_>>();
         let members = index.preview_unit(filter.as_ref(), within, &users(&pinned), &users(&excluded));
@@ -298,7 +300,7 @@ pub(crate) fn read_stored(stored: serde_json::Value) -> Result<Filter> {
     serde_json::from_value::<Stored>(stored).map(|stored| stored.filter).map_err(Error::internal)
 }
 
-fn check_name(name: &str, violations: &mut Vec<filter::Violation>) -> String {
+pub(super) fn check_name(name: &str, violations: &mut Vec<filter::Violation>) -> String {
     let name = check_text(name, "name", 1, LONGEST_TITLE, violations);
     if name.contains('/') {
         violations.push(filter::Violation {
@@ -312,59 +314,113 @@ fn check_name(name: &str, violations: &mut Vec<filter::Violation>) -> String {
 
 /// Refuses a unit that the tree has no place for.
 fn check_place(index: &Index, unit: &OrgUnitRecord) -> Result<()> {
-    let parent = unit.row.parent_id;
-    for sibling in index.org_unit_children(parent) {
-        let Some(sibling) = index.org_unit(*sibling) else { continue };
-        if sibling.row.id != unit.row.id && sibling.row.name_key == unit.row.name_key {
+    check_pins(index, &unit.pinned, &unit.excluded)?;
+    Tree::stored(index).check(unit)
+}
+
+/// The org units as they are stored, or would be with some of them changed.
+pub(super) struct Tree<'a> {
+    index: &'a Index,
+    /// What stands in place of stored units; none for one that is gone.
+    changed: HashMap<OrgUnitId, Option<OrgUnitRecord>>,
+    check: &'a dyn Fn(&Index, &Filter) -> Result<Checked>,
+}
+
+impl<'a> Tree<'a> {
+    /// The units as they are stored.
+    pub(super) fn stored(index: &'a Index) -> Self {
+        Self { index, changed: HashMap::new(), check: &check }
+    }
+
+    /// The units with others in place of some, and with filters that `check` finds right.
+    pub(super) fn with(
+        index: &'a Index,
+        changed: HashMap<OrgUnitId, Option<OrgUnitRecord>>,
+        check: &'a dyn Fn(&Index, &Filter) -> Result<Checked>,
+    ) -> Self {
+        Self { index, changed, check }
+    }
+
+    fn unit(&self, id: OrgUnitId) -> Option<&OrgUnitRecord> {
+        match self.changed.get(&id) {
+            Some(changed) => changed.as_ref(),
+            None => self.index.org_unit(id).map(Arc::as_ref),
+        }
+    }
+
+    /// The units right below one, or the roots.
+    pub(super) fn children(&self, parent: Option<OrgUnitId>) -> impl Iterator<Item = &OrgUnitRecord> {
+        let stored = self.index.org_unit_children(parent).iter().filter(|id| !self.changed.contains_key(id));
+        let changed = self.changed.values().flatten().filter(move |unit| unit.row.parent_id == parent);
+        stored.filter_map(|id| self.unit(*id)).chain(changed)
+    }
+
+    /// Refuses a unit that the tree has no place for, whoever is pinned to it.
+    pub(super) fn check(&self, unit: &OrgUnitRecord) -> Result<()> {
+        let parent = unit.row.parent_id;
+        let is_same =
+            |sibling: &&OrgUnitRecord| sibling.row.id != unit.row.id && sibling.row.name_key == unit.row.name_key;
+        if let Some(sibling) = self.children(parent).find(is_same) {
             return Err(Error::AlreadyExists {
                 noun: OrgUnitId::NOUN,
-                key: index.path(sibling.row.id),
+                key: self.index.path(sibling.row.id),
                 hint: ": names are unique among siblings".into(),
             });
         }
+        let filter = self.filter(unit)?;
+        self.check_ties(unit.row.id, parent, unit.row.scope, filter.as_ref())
     }
-    check_pins(index, &unit.pinned, &unit.excluded)?;
-    let filter = match unit.row.filter.clone() {
-        Some(stored) => Some(check(index, &read_stored(stored)?)?),
-        None => None,
-    };
-    check_tree(index, unit.row.id, parent, unit.row.scope, filter.as_ref())
-}
 
-/// Refuses a unit below itself, and one whose members would depend on themselves.
-fn check_tree(
-    index: &Index,
-    id: OrgUnitId,
-    parent_id: Option<OrgUnitId>,
-    scope: OrgUnitScope,
-    filter: Option<&Checked>,
-) -> Result<()> {
-    let mut above = parent_id;
-    let mut depth = 0;
-    while let Some(unit) = above {
-        if unit == id {
-            return Err(Error::invalid("parentId", "CYCLE", "an org unit cannot stand below itself"));
+    fn filter(&self, unit: &OrgUnitRecord) -> Result<Option<Checked>> {
+        let stored = unit.row.filter.clone().map(read_stored).transpose()?;
+        stored.map(|filter| (self.check)(self.index, &filter)).transpose()
+    }
+
+    /// Refuses a unit below itself, and one whose members would depend on themselves.
+    fn check_ties(
+        &self,
+        id: OrgUnitId,
+        parent_id: Option<OrgUnitId>,
+        scope: OrgUnitScope,
+        filter: Option<&Checked>,
+    ) -> Result<()> {
+        let mut above = parent_id;
+        let mut depth = 0;
+        while let Some(unit) = above {
+            if unit == id {
+                return Err(Error::invalid("parentId", "CYCLE", "an org unit cannot stand below itself"));
+            }
+            depth += 1;
+            if depth >= DEPTH {
+                return Err(Error::LimitExceeded { what: "the depth of the tree of org units", limit: DEPTH as u64 });
+            }
+            above = self.unit(unit).ok_or_else(|| missing(unit))?.row.parent_id;
         }
-        depth += 1;
-        if depth >= DEPTH {
-            return Err(Error::LimitExceeded { what: "the depth of the tree of org units", limit: DEPTH as u64 });
+        if parent_id.is_none() && scope == OrgUnitScope::Parent {
+            return Err(Error::invalid("scope", "NO_PARENT", "a root has no parent to select among; use ALL"));
         }
-        above = index.org_unit(unit).ok_or_else(|| missing(unit))?.row.parent_id;
+        let asks = |filter: Option<&Checked>| filter.iter().flat_map(|filter| filter.org_units()).collect();
+        let others = self.changed.values().flatten().filter(|unit| unit.row.id != id);
+        let mut shapes: Vec<OrgUnitShape> = others
+            .map(|unit| OrgUnitShape {
+                id: unit.row.id,
+                parent_id: unit.row.parent_id,
+                scope: unit.row.scope,
+                asks: asks(self.filter(unit).ok().flatten().as_ref()),
+            })
+            .collect();
+        shapes.push(OrgUnitShape { id, parent_id, scope, asks: asks(filter) });
+        let cycle = self.index.org_unit_cycle(&shapes);
+        if !cycle.is_empty() {
+            let names: Vec<String> = cycle.iter().map(|unit| format!("`{}`", self.index.path(*unit))).collect();
+            return Err(Error::invalid(
+                "filter",
+                "CYCLE",
+                format!("the members of {} would depend on themselves", names.join(", ")),
+            ));
+        }
+        Ok(())
     }
-    if parent_id.is_none() && scope == OrgUnitScope::Parent {
-        return Err(Error::invalid("scope", "NO_PARENT", "a root has no parent to select among; use ALL"));
-    }
-    let asks = filter.iter().flat_map(|filter| filter.org_units()).collect();
-    let cycle = index.org_unit_cycle(&[OrgUnitShape { id, parent_id, scope, asks }]);
-    if !cycle.is_empty() {
-        let names: Vec<String> = cycle.iter().map(|unit| format!("`{}`", index.path(*unit))).collect();
-        return Err(Error::invalid(
-            "filter",
-            "CYCLE",
-            format!("the members of {} would depend on themselves", names.join(", ")),
-        ));
-    }
-    Ok(())
 }
 
 fn check_pins(index: &Index, pinned: &BTreeSet<UserId>, excluded: &BTreeSet<UserId>) -> Result<()> {

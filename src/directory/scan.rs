@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use uuid::Uuid;
 
@@ -15,20 +14,21 @@ use super::error::{Error, Result};
 use super::{attribute, integration, last_number, org_unit};
 use crate::database::Database;
 use crate::index::{AccountRow, Index, Loader, UserRow};
+use crate::value::GlobalId;
 
 /// Rows in one text.
 const ROWS: u64 = 5_000;
 
 /// A user, read in bulk.
 #[derive(Deserialize)]
-pub(super) struct UserLine<'a> {
-    pub(super) id: Uuid,
+struct UserLine<'a> {
+    id: Uuid,
     #[serde(borrow)]
-    pub(super) name: Cow<'a, str>,
+    name: Cow<'a, str>,
     #[serde(borrow)]
-    pub(super) email: Cow<'a, str>,
+    email: Cow<'a, str>,
     #[serde(borrow)]
-    pub(super) attributes: &'a RawValue,
+    attributes: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -40,17 +40,17 @@ struct FurtherEmail<'a> {
 
 /// An account, read in bulk.
 #[derive(Deserialize)]
-pub(super) struct AccountLine<'a> {
-    pub(super) id: Uuid,
-    pub(super) integration_id: Uuid,
+struct AccountLine<'a> {
+    id: Uuid,
+    integration_id: Uuid,
     #[serde(borrow)]
-    pub(super) external_id: Option<Cow<'a, str>>,
+    external_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    pub(super) username: Option<Cow<'a, str>>,
+    username: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    pub(super) email: Option<Cow<'a, str>>,
+    email: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    pub(super) display_name: Option<Cow<'a, str>>,
+    display_name: Option<Cow<'a, str>>,
     is_bot: Truth,
     user_id: Owner,
 }
@@ -180,11 +180,6 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<Vec<T>> {
 }
 
 impl AccountLine<'_> {
-    /// Whose it is.
-    pub(super) fn owner(&self) -> Option<UserId> {
-        self.user_id.0
-    }
-
     fn to_row(&self) -> AccountRow<'_> {
         AccountRow {
             id: IntegrationAccountId(self.id),
@@ -194,27 +189,17 @@ impl AccountLine<'_> {
             email: self.email.as_deref(),
             display_name: self.display_name.as_deref(),
             is_bot: self.is_bot.holds(),
-            user_id: self.owner(),
+            user_id: self.user_id.0,
         }
     }
 }
 
-/// The users of these ids, as one text of [`UserLine`]s in no order.
-pub(super) async fn users_by_id(connection: &impl ConnectionTrait, ids: &[UserId]) -> Result<String> {
-    by_key(connection, &USERS, "id", ids).await
-}
-
-/// The accounts of these users, as one text of [`AccountLine`]s in no order.
-pub(super) async fn accounts_by_user(connection: &impl ConnectionTrait, ids: &[UserId]) -> Result<String> {
-    by_key(connection, &ACCOUNTS, "user_id", ids).await
-}
-
 /// The rows whose `key` is one of `ids`.
-pub(super) async fn by_key(
+pub(super) async fn by_key<I: GlobalId>(
     connection: &impl ConnectionTrait,
     text: &Text,
     key: &str,
-    ids: &[UserId],
+    ids: &[I],
 ) -> Result<String> {
     let backend = connection.get_database_backend();
     let places: Vec<String> = match backend {
@@ -223,14 +208,39 @@ pub(super) async fn by_key(
     };
     let condition = format!("{key} IN ({})", places.join(", "));
     let sql = format!("SELECT {} AS lines FROM {} WHERE {condition}", text.lines(backend), text.table);
-    read(connection, Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| id.0.into()))).await
+    read(connection, Statement::from_sql_and_values(backend, sql, ids.iter().map(|id| id.uuid().into()))).await
+}
+
+/// The rows whose `key` is one of `ids`. The first column of `text` is `place`: that of the id in `ids`, from 0.
+///
+/// Reads along the list, whose order an `IN` would give up, and on PostgreSQL has the index of `key` used however large
+/// the list is: `OFFSET 0` keeps the planner from reading the whole table instead.
+pub(super) async fn by_place(
+    connection: &impl ConnectionTrait,
+    text: &Text,
+    key: &str,
+    ids: &[UserId],
+) -> Result<String> {
+    let backend = connection.get_database_backend();
+    let (lines, table) = (text.lines(backend), text.table);
+    let sql = match backend {
+        DbBackend::Postgres => format!(
+            "SELECT {lines} AS lines FROM (SELECT value::uuid AS wanted, number - 1 AS place \
+             FROM json_array_elements_text($1::json) WITH ORDINALITY AS list(value, number)) AS list \
+             CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {key} = wanted OFFSET 0) AS part"
+        ),
+        _ => format!(
+            "SELECT {lines} AS lines FROM (SELECT unhex(value) AS wanted, key AS place FROM json_each(?)) \
+             CROSS JOIN {table} ON {table}.{key} = wanted"
+        ),
+    };
+    let list: Vec<String> = ids.iter().map(|id| id.0.simple().to_string()).collect();
+    let list = serde_json::to_string(&list).map_err(Error::internal)?;
+    read(connection, Statement::from_sql_and_values(backend, sql, [list.into()])).await
 }
 
 /// Hands all users to `take`, in the order of their ids, some at a time.
-pub(super) async fn users(
-    connection: &impl ConnectionTrait,
-    mut take: impl FnMut(&[UserLine<'_>]) -> Result<()>,
-) -> Result<()> {
+async fn users(connection: &impl ConnectionTrait, mut take: impl FnMut(&[UserLine<'_>]) -> Result<()>) -> Result<()> {
     let backend = connection.get_database_backend();
     let mut text = read(connection, USERS.statement(backend, "id", None, ROWS)).await?;
     loop {
@@ -252,16 +262,13 @@ async fn ahead(next: impl Future<Output = Result<String>>, work: impl FnOnce() -
     }
 }
 
-/// Each load of an index numbers users anew.
-static EPOCH: AtomicU64 = AtomicU64::new(1);
-
 /// Loads the index from one state of the tables.
 pub(super) async fn load(database: &Database) -> Result<Index> {
     let transaction = database.begin_read().await?;
     let version = last_number(&transaction).await?;
     let attributes = attribute::load_all(&transaction).await?;
     let integrations = integration::load_all(&transaction).await?;
-    let mut loader = Loader::new(version, EPOCH.fetch_add(1, Ordering::Relaxed), attributes, integrations);
+    let mut loader = Loader::new(version, attributes, integrations);
     let count = |count: u64| usize::try_from(count).unwrap_or_default();
     loader.reserve(
         count(entity::user::Entity::find().count(&transaction).await?),

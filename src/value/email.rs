@@ -18,7 +18,7 @@ impl Email {
     /// Reads an email as people and tools write it.
     ///
     /// The rule is permissive, since tools are: something before and something after the last `@`, a domain that IDNA
-    /// accepts, no blanks, no control characters, at most 254 bytes.
+    /// accepts, no blanks, no control characters and none that cannot be seen, at most 254 bytes.
     ///
     /// # Errors
     /// A sentence that says what is wrong with `text`.
@@ -33,6 +33,9 @@ impl Email {
         }
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"')) {
             return refuse("it has blanks or characters that no email has");
+        }
+        if text.chars().any(is_invisible) {
+            return refuse("it has characters that cannot be seen; type it anew");
         }
         if local.contains('@') {
             return refuse("it has more than one @");
@@ -68,6 +71,11 @@ impl Email {
     pub fn into_string(self) -> String {
         self.0
     }
+}
+
+/// Whether a character has neither width nor ink: with one, an email looks like another that it is not.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 impl fmt::Display for Email {

@@ -1,6 +1,6 @@
 //! Ids as clients see them: a prefix that names the noun, and the UUID in hex.
 
-use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+use entity::{AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
 use uuid::Uuid;
 
 /// An id that clients see as `prefix_` and 32 hex digits.
@@ -53,6 +53,7 @@ pub fn noun_of(prefix: &str) -> Option<&'static str> {
         IntegrationId::PREFIX => Some(IntegrationId::NOUN),
         IntegrationAccountId::PREFIX => Some(IntegrationAccountId::NOUN),
         OrgUnitId::PREFIX => Some(OrgUnitId::NOUN),
+        ImportDraftId::PREFIX => Some(ImportDraftId::NOUN),
         _ => None,
     }
 }
@@ -77,3 +78,4 @@ global_id!(AttributeId, "att", "attribute");
 global_id!(IntegrationId, "int", "integration");
 global_id!(IntegrationAccountId, "acc", "integration account");
 global_id!(OrgUnitId, "org", "org unit");
+global_id!(ImportDraftId, "imp", "import draft");

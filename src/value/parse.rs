@@ -3,11 +3,12 @@
 use chrono::{Datelike, NaiveDate};
 use entity::attribute::AttributeType;
 use entity::{UserId, attribute};
+use serde::{Deserialize, Serialize};
 
 use super::{Email, LONGEST_TEXT, Value, fold, nearest, nfc, shorten};
 
 /// How the days of a file are written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DateFormat(Option<String>);
 
 impl DateFormat {

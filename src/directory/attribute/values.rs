@@ -107,7 +107,8 @@ impl Directory {
         }
         let index = self.index();
         for (key, changed) in by_attribute {
-            if let Some(user) = find_cycle(&index, key, &changed) {
+            let named = |user| changed.get(&user).copied();
+            if let Some(user) = find_cycle(&index, key, changed.keys().copied(), named) {
                 return Err(Error::invalid(
                     "attributes",
                     "CYCLE",
@@ -122,33 +123,53 @@ impl Directory {
     }
 }
 
-/// A user that, with `changed` put over the index, reaches itself by following the USER attribute `key`.
-pub(in crate::directory) fn find_cycle(
+/// A user that, with `changed` put over the index, reaches itself by following the USER attribute `key`. Only users that
+/// one of `starts` reaches are looked at; `changed` gives whom a user names from now on, where that is new.
+fn find_cycle(
     index: &Index,
     key: &str,
-    changed: &HashMap<UserId, Option<UserId>>,
+    starts: impl Iterator<Item = UserId>,
+    changed: impl Fn(UserId) -> Option<Option<UserId>>,
 ) -> Option<UserId> {
+    on_cycles(index, key, starts, changed, true).pop()
+}
+
+/// The users of whom `changed` says something new that, with that put over the index, reach themselves by following the
+/// USER attribute `key`; if `one` is enough, of the first circle found. Only users that one of `starts` reaches are
+/// looked at, each once.
+pub(in crate::directory) fn on_cycles(
+    index: &Index,
+    key: &str,
+    starts: impl Iterator<Item = UserId>,
+    changed: impl Fn(UserId) -> Option<Option<UserId>>,
+    one: bool,
+) -> Vec<UserId> {
+    let mut found = Vec::new();
     let mut safe: HashSet<UserId> = HashSet::new();
-    for start in changed.keys() {
+    for start in starts {
         let mut path = Vec::new();
-        let mut on_path = HashSet::new();
-        let mut at = Some(*start);
+        let mut places = HashMap::new();
+        let mut at = Some(start);
         while let Some(user) = at {
             if safe.contains(&user) {
                 break;
             }
-            if !on_path.insert(user) {
-                return Some(user);
+            if let Some(place) = places.insert(user, path.len()) {
+                found.extend(path[place..].iter().copied().filter(|user| changed(*user).is_some()));
+                break;
             }
             path.push(user);
-            at = match changed.get(&user) {
-                Some(named) => *named,
+            at = match changed(user) {
+                Some(named) => named,
                 None => index.refers_to(key, user),
             };
         }
+        if one && !found.is_empty() {
+            break;
+        }
         safe.extend(path);
     }
-    None
+    found
 }
 
 /// A value of JSON as the text that the one reader of values takes.

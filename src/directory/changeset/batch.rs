@@ -24,6 +24,8 @@ pub(super) struct Batch {
     emails_new: Vec<user_email::Model>,
     accounts: (Vec<integration_account::Model>, Vec<integration_account::Model>, Vec<IntegrationAccountId>),
     org_units: (Vec<org_unit::Model>, Vec<org_unit::Model>, Vec<OrgUnitId>),
+    /// Of org units that come, go, or change their place.
+    org_units_apart: Vec<org_unit::Model>,
     pins_gone: Vec<(OrgUnitId, UserId)>,
     pins_new: Vec<org_unit_pin::Model>,
 }
@@ -68,7 +70,11 @@ impl Batch {
             }
             Some(Record::OrgUnit(_)) => {
                 let (before, after) = (as_unit(before), as_unit(after));
-                sort(&mut self.org_units, before.map(|unit| &unit.row), after.map(|unit| &unit.row), |row| row.id);
+                let (old, new) = (before.map(|unit| &unit.row), after.map(|unit| &unit.row));
+                if place(old) != place(new) {
+                    self.org_units_apart.extend(old.or(new).map(apart));
+                }
+                sort(&mut self.org_units, old, new, |row| row.id);
                 let old = before.map(pin_rows).unwrap_or_default();
                 let new = after.map(pin_rows).unwrap_or_default();
                 self.pins_gone
@@ -115,11 +121,14 @@ impl Batch {
         insert::<integration_account::Entity, _>(to, created).await?;
         upsert::<integration_account::Entity, _>(to, updated).await?;
         let (created, updated, deleted) = self.org_units;
-        insert::<org_unit::Entity, _>(to, created).await?;
-        upsert::<org_unit::Entity, _>(to, updated).await?;
+        // Of one unit alone the place is free.
+        if self.org_units_apart.len() > 1 {
+            upsert::<org_unit::Entity, _>(to, self.org_units_apart).await?;
+        }
+        upsert::<org_unit::Entity, _>(to, [created, updated].concat()).await?;
         insert::<org_unit_pin::Entity, _>(to, self.pins_new).await?;
-        for id in deleted {
-            org_unit::Entity::delete_by_id(id).exec(to).await?;
+        for some in deleted.chunks(ROWS) {
+            org_unit::Entity::delete_many().filter(org_unit::Column::Id.is_in(some.iter().copied())).exec(to).await?;
         }
         for some in users_gone.chunks(ROWS) {
             user::Entity::delete_many().filter(user::Column::Id.is_in(some.iter().copied())).exec(to).await?;
@@ -193,7 +202,7 @@ fn as_account(record: Option<&Record>) -> Option<&integration_account::Model> {
 }
 
 /// The user that a record is, if it is one.
-pub(super) fn as_user(record: Option<&Record>) -> Option<&UserRecord> {
+pub(in crate::directory) fn as_user(record: Option<&Record>) -> Option<&UserRecord> {
     match record {
         Some(Record::User(user)) => Some(user),
         _ => None,
@@ -205,6 +214,17 @@ fn as_unit(record: Option<&Record>) -> Option<&OrgUnitRecord> {
         Some(Record::OrgUnit(unit)) => Some(unit),
         _ => None,
     }
+}
+
+/// What no two org units share.
+fn place(row: Option<&org_unit::Model>) -> Option<(Option<OrgUnitId>, &str)> {
+    row.map(|row| (row.parent_id, row.name_key.as_str()))
+}
+
+/// An org unit on its way from one place to another, in nobody's way: a root of a name that none can have, since names
+/// do not begin with a blank.
+fn apart(row: &org_unit::Model) -> org_unit::Model {
+    org_unit::Model { parent_id: None, name_key: format!(" {}", row.id.0), ..row.clone() }
 }
 
 fn email_rows(user: &UserRecord) -> Vec<user_email::Model> {

@@ -74,34 +74,23 @@ pub enum Token {
 /// What stands before an external id.
 const ID: &str = "id:";
 
-/// The cell that lists `tokens`, in their order.
-#[must_use]
-pub fn join_tokens(tokens: &[Token]) -> String {
-    let mut cell = String::new();
-    for token in tokens {
-        if !cell.is_empty() {
-            cell.push_str("; ");
-        }
-        let text = match token {
-            Token::Name(text) => text,
-            Token::ExternalId(text) => {
-                cell.push_str(ID);
-                text
-            }
-        };
-        let is_plain = !text.is_empty()
-            && text.trim() == text
-            && !text.contains([';', '"'])
-            && (matches!(token, Token::ExternalId(_)) || after_id(text).is_none());
-        if is_plain {
-            cell.push_str(text);
-        } else {
-            cell.push('"');
-            cell.push_str(&text.replace('"', "\"\""));
-            cell.push('"');
-        }
+/// Adds a token, a name or an external id, to the cell that lists those before it. The way back is [`split_tokens`].
+pub(super) fn push_token(cell: &mut String, is_id: bool, text: &str) {
+    if !cell.is_empty() {
+        cell.push_str("; ");
     }
-    cell
+    if is_id {
+        cell.push_str(ID);
+    }
+    let is_plain =
+        !text.is_empty() && text.trim() == text && !text.contains([';', '"']) && (is_id || after_id(text).is_none());
+    if is_plain {
+        cell.push_str(text);
+    } else {
+        cell.push('"');
+        cell.push_str(&text.replace('"', "\"\""));
+        cell.push('"');
+    }
 }
 
 /// The tokens that a cell lists; none for an empty one. Nothing between two `;` is no token.

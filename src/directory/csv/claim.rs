@@ -1,172 +1,177 @@
-//! What the cells of integrations make of accounts: a cell lists all that its user has there.
+//! The second reading of a file with columns of accounts: whose each account is from now on. A cell lists all that its
+//! user has there.
+//!
+//! Who only repeats what is so gives way to the row that changes it, wherever the two stand.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
-use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, IntegrationId, UserId};
-use sea_orm::{ColumnTrait, Condition};
+use roaring::RoaringBitmap;
 
-use super::Problem;
-use super::cell::Token;
-use super::import::ImportReport;
-use super::plan::{NamedAccounts, Planned};
-use crate::directory::changeset::Changeset;
+use super::cell::{Token, restore, split_tokens};
+use super::problem::Findings;
+use super::rows::{Rows, each_row};
+use super::{Columns, Problem, Reader, Target};
 use crate::directory::integration_account::LONGEST;
-use crate::directory::{Directory, Result};
-use crate::index::AccountKey;
-use crate::value::{Email, fold};
+use crate::index::{AccountKey, Index};
+use crate::value::fold;
 
-/// What the rows so far have said of accounts.
+/// What the rows say of accounts.
 #[derive(Default)]
 pub(super) struct Claims {
-    /// The line that moved an account.
-    moved: HashMap<IntegrationAccountId, u64>,
-    /// The line that named an account that no integration has reported.
-    named: HashMap<(IntegrationId, Token), u64>,
-    /// The claims that rows have taken back, and which the index still has.
-    withdrawn: HashSet<IntegrationAccountId>,
+    /// The row that takes each account.
+    taker: HashMap<IntegrationAccountId, u32>,
+    /// The accounts that rows take, in the order of the rows.
+    taken: Vec<(u32, IntegrationAccountId)>,
+    /// The accounts that rows no longer name, in the order of the rows; another row may take one.
+    left: Vec<(u32, IntegrationAccountId)>,
+    /// The rows whose user's accounts change.
+    touched: RoaringBitmap,
 }
 
-/// What becomes of the accounts of one cell.
-struct Cell {
-    user: UserId,
-    take: Vec<IntegrationAccountId>,
-    make: Vec<integration_account::Model>,
-    leave: Vec<integration_account::Model>,
+/// One reading.
+struct Reading<'a> {
+    index: &'a Index,
+    claims: Claims,
+    /// The row that named an account that no integration has reported, by a keyed hash of what it is called.
+    named: HashMap<u64, u32>,
+    hasher: RandomState,
 }
 
-impl Claims {
-    /// Gives accounts to the users whose cells name them, and takes from them those that they do not name. Gives the
-    /// users whose accounts change.
-    pub(super) async fn apply(
-        &mut self,
-        changeset: &mut Changeset,
-        directory: &Directory,
-        planned: &[Planned],
-        report: &mut ImportReport,
-    ) -> Result<HashSet<UserId>> {
-        let known: HashSet<UserId> =
-            planned.iter().filter(|plan| plan.before.is_some()).map(|plan| plan.after.row.id).collect();
-        let mut own: BTreeMap<(UserId, IntegrationId), Vec<integration_account::Model>> = BTreeMap::new();
-        for account in changeset.accounts_of(&known).await? {
-            if let Some(user) = account.user_id {
-                own.entry((user, account.integration_id)).or_default().push(account);
+/// Reads the file and finds whose its accounts are.
+pub(super) fn find_claims(
+    reader: &mut Reader,
+    columns: &Columns,
+    index: &Index,
+    rows: &Rows,
+    findings: &mut Findings,
+) -> Claims {
+    let mut reading =
+        Reading { index, claims: Claims::default(), named: HashMap::new(), hasher: RandomState::default() };
+    let columns: Vec<(usize, IntegrationId)> = columns
+        .targets()
+        .enumerate()
+        .filter_map(|(place, target)| match target {
+            Target::Accounts(integration) => Some((place, *integration)),
+            _ => None,
+        })
+        .collect();
+    let titles = reader.header().clone();
+    each_row(reader, |number, row| {
+        if let (Some(row), Some(user)) = (row, rows.found(number).subject()) {
+            for (place, integration) in &columns {
+                let cell = restore(row.get(*place).unwrap_or_default());
+                let read = split_tokens(cell)
+                    .map_err(|(code, message)| Problem::new(row.line(), code, message).of_value(cell))
+                    .and_then(|tokens| reading.cell(number, user, *integration, &tokens, rows));
+                if let Err(problem) = read {
+                    let title = titles.get(*place).map(|title| restore(title).trim());
+                    findings.error(problem.in_column(title));
+                }
             }
         }
-        let mut cells = Vec::new();
-        for plan in planned {
-            for named in &plan.accounts {
-                let own = own.remove(&(plan.after.row.id, named.integration)).unwrap_or_default();
-                cells.push(self.compare(plan, named, own, changeset, directory, report));
-            }
-        }
-        let wanted: Vec<IntegrationAccountId> = cells.iter().flat_map(|cell| cell.take.iter().copied()).collect();
-        let mut taken: HashMap<IntegrationAccountId, integration_account::Model> = HashMap::new();
-        for some in wanted.chunks(1_000) {
-            let condition = Condition::all().add(integration_account::Column::Id.is_in(some.iter().copied()));
-            taken.extend(changeset.accounts(condition).await?.into_iter().map(|account| (account.id, account)));
-        }
-        let mut touched = HashSet::new();
-        for cell in cells {
-            let claims = cell.leave.iter().filter(|account| account.status == AccountStatus::Claimed);
-            self.withdrawn.extend(claims.map(|claim| claim.id));
-            cell.apply(changeset, &mut taken, &mut touched, report);
-        }
-        Ok(touched)
-    }
+        true
+    });
+    reading.claims
+}
 
+impl Reading<'_> {
     /// Compares what a cell names with what its user has.
-    fn compare(
+    fn cell(
         &mut self,
-        plan: &Planned,
-        named: &NamedAccounts,
-        own: Vec<integration_account::Model>,
-        changeset: &Changeset,
-        directory: &Directory,
-        report: &mut ImportReport,
-    ) -> Cell {
-        let user = plan.after.row.id;
-        let mut cell = Cell { user, take: Vec::new(), make: Vec::new(), leave: Vec::new() };
-        let mut kept = HashSet::new();
-        let mut refuse = |code, message: String, token: &Token| {
-            report
-                .errors
-                .error(Problem::new(plan.line, code, message).of_value(token.text()).in_column(named.title.as_deref()));
-        };
-        let index = directory.index();
-        for token in &named.tokens {
-            let of_user: Vec<_> = own.iter().filter(|account| token.names(account)).map(|account| account.id).collect();
-            if !of_user.is_empty() {
-                kept.extend(of_user);
+        row: u32,
+        user: UserId,
+        integration: IntegrationId,
+        tokens: &[Token],
+        rows: &Rows,
+    ) -> Result<(), Problem> {
+        let mut kept = Vec::new();
+        for token in tokens {
+            let found = self.index.find_accounts(integration, token.as_ref());
+            let own = found.iter().filter(|account| self.index.owner_of(**account) == Some(user));
+            let of_user = kept.len();
+            kept.extend(own);
+            if kept.len() > of_user {
                 continue;
             }
+            let refuse =
+                |code, message: String| Err(Problem::new(rows.line(row), code, message).of_value(token.text()));
             if token.text().len() > LONGEST {
-                refuse("TOO_LONG", format!("a name or id of an account has at most {LONGEST} bytes"), token);
-                continue;
+                return refuse("TOO_LONG", format!("a name or id of an account has at most {LONGEST} bytes"));
             }
-            let mut found = index.find_accounts(named.integration, token.as_ref());
-            found.retain(|account| !self.withdrawn.contains(account));
             match found.as_slice() {
                 [] => {
-                    let key = (named.integration, token.key());
-                    match self.named.insert(key, plan.line) {
-                        Some(first) if first != plan.line => {
-                            refuse("CLAIMED_TWICE", format!("line {first} names the same account"), token);
-                        }
-                        Some(_) => {}
-                        None => cell.make.push(claimed(token, named.integration, user, changeset)),
+                    let name = self.hasher.hash_one((integration, token.key()));
+                    if let Some(first) = self.named.insert(name, row).filter(|first| *first != row) {
+                        let message = format!("line {} names the same account", rows.line(first));
+                        return refuse("CLAIMED_TWICE", message);
                     }
+                    self.claims.touched.insert(row);
                 }
-                [account] => match self.moved.get(account) {
-                    // Who only repeats what was so before gives way to the row that changes it.
-                    Some(_) if index.owner_of(*account) == Some(user) => {}
-                    Some(first) if *first != plan.line => {
-                        refuse("CLAIMED_TWICE", format!("line {first} claims the same account"), token);
+                [account] => match self.claims.taker.insert(*account, row) {
+                    Some(first) if first != row => {
+                        let message = format!("line {} claims the same account", rows.line(first));
+                        return refuse("CLAIMED_TWICE", message);
                     }
                     Some(_) => {}
                     None => {
-                        self.moved.insert(*account, plan.line);
-                        cell.take.push(*account);
+                        self.claims.taken.push((row, *account));
+                        self.claims.touched.insert(row);
                     }
                 },
                 several => {
                     let message =
                         format!("this names {} accounts; name one by its id in the tool, as id:…", several.len());
-                    refuse("AMBIGUOUS_ACCOUNT", message, token);
+                    return refuse("AMBIGUOUS_ACCOUNT", message);
                 }
             }
         }
-        cell.leave = own.into_iter().filter(|account| !kept.contains(&account.id)).collect();
-        cell
+        for account in self.index.accounts_in(user, integration) {
+            if !kept.contains(&account) {
+                self.claims.left.push((row, account));
+                self.claims.touched.insert(row);
+            }
+        }
+        Ok(())
     }
 }
 
-impl Cell {
-    fn apply(
-        self,
-        changeset: &mut Changeset,
-        taken: &mut HashMap<IntegrationAccountId, integration_account::Model>,
-        touched: &mut HashSet<UserId>,
-        report: &mut ImportReport,
-    ) {
-        if !(self.take.is_empty() && self.make.is_empty() && self.leave.is_empty()) {
-            touched.insert(self.user);
-        }
-        for before in self.take.iter().filter_map(|id| taken.remove(id)) {
-            let mut after = before.clone();
-            changeset.associate(&mut after, Some(self.user), AssociationRule::Import);
-            changeset.put_account(Some(before), after);
-            report.accounts_moved += 1;
-        }
-        for account in self.make {
-            changeset.put_account(None, account);
-            report.accounts_claimed += 1;
-        }
-        for before in self.leave {
-            report.accounts_unlinked += 1;
-            changeset.unlink(before, AssociationRule::Import);
-        }
+impl Claims {
+    /// The accounts that rows take, each with its row, in the order of the rows.
+    pub(super) fn taken(&self) -> &[(u32, IntegrationAccountId)] {
+        &self.taken
     }
+
+    /// The accounts that a row takes.
+    pub(super) fn taken_by(&self, row: u32) -> impl Iterator<Item = IntegrationAccountId> {
+        of_row(&self.taken, row)
+    }
+
+    /// The accounts that a row no longer names and that no other row takes.
+    pub(super) fn left_by(&self, row: u32) -> impl Iterator<Item = IntegrationAccountId> {
+        of_row(&self.left, row).filter(|account| !self.taker.contains_key(account))
+    }
+
+    /// Whether a row no longer names an account of its user.
+    pub(super) fn has_left(&self, row: u32, account: IntegrationAccountId) -> bool {
+        of_row(&self.left, row).any(|left| left == account)
+    }
+
+    /// Whether a row takes an account.
+    pub(super) fn is_taken(&self, account: IntegrationAccountId) -> bool {
+        self.taker.contains_key(&account)
+    }
+
+    /// Whether the accounts of a row's user change.
+    pub(super) fn touches(&self, row: u32) -> bool {
+        self.touched.contains(row)
+    }
+}
+
+fn of_row(list: &[(u32, IntegrationAccountId)], row: u32) -> impl Iterator<Item = IntegrationAccountId> {
+    let first = list.partition_point(|(known, _)| *known < row);
+    list[first..].iter().take_while(move |(known, _)| *known == row).map(|(_, account)| *account)
 }
 
 impl Token {
@@ -178,7 +183,7 @@ impl Token {
     }
 
     /// What two tokens share that name the same account: a username in any case, or an id to the letter.
-    fn key(&self) -> Self {
+    pub(super) fn key(&self) -> Self {
         match self {
             Self::Name(name) => Self::Name(fold(name)),
             Self::ExternalId(id) => Self::ExternalId(id.clone()),
@@ -191,49 +196,5 @@ impl Token {
             Self::Name(text) => AccountKey::Name(text),
             Self::ExternalId(text) => AccountKey::ExternalId(text),
         }
-    }
-
-    fn names(&self, account: &integration_account::Model) -> bool {
-        match self {
-            Self::ExternalId(id) => account.external_id.as_ref() == Some(id),
-            Self::Name(name) => {
-                let folded = fold(name);
-                account.username.as_deref().map(fold).as_ref() == Some(&folded)
-                    || Email::parse(name).is_ok_and(|email| account.email.as_deref() == Some(email.as_str()))
-            }
-        }
-    }
-}
-
-/// An account that a cell names and no integration has reported yet.
-fn claimed(
-    token: &Token,
-    integration: IntegrationId,
-    user: UserId,
-    changeset: &Changeset,
-) -> integration_account::Model {
-    let (external_id, username, email) = match token {
-        Token::ExternalId(id) => (Some(id.clone()), None, None),
-        Token::Name(name) => match Email::parse(name) {
-            Ok(email) => (None, None, Some(email.into_string())),
-            Err(_) => (None, Some(name.clone()), None),
-        },
-    };
-    integration_account::Model {
-        id: changeset.directory().clock().id(),
-        integration_id: integration,
-        external_id,
-        username,
-        email,
-        display_name: None,
-        is_bot: false,
-        status: AccountStatus::Claimed,
-        user_id: Some(user),
-        rule: AssociationRule::Import,
-        associated_by: changeset.actor().0.clone(),
-        associated_at: changeset.now(),
-        version: changeset.number(),
-        created_at: changeset.now(),
-        updated_at: changeset.now(),
     }
 }

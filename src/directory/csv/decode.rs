@@ -5,9 +5,10 @@
 use std::io::Read;
 
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 
 /// How the characters of a file are written as bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encoding {
     /// UTF-8, with or without a byte-order mark; what a file is that has no mark and declares nothing.
     Utf8,

@@ -1,140 +1,167 @@
-//! An export: users as CSV, in order of name, piece by piece; and a sample for a directory without users.
+//! An export: users as CSV, in order of name, piece by piece; or a template of such a file.
+//!
+//! An export is of one version of the directory: it reads its rows in one transaction, and looks up everything else in
+//! the index of the same version. What does not live here: what stands in the columns (`layout`, `lines`).
 
-use std::collections::HashMap;
-
-use entity::attribute::AttributeType;
-use entity::{UserId, attribute, integration};
 use std::sync::Arc;
 
-use super::cell::{Token, join_tokens};
+use entity::{OrgUnitId, UserId};
+use sea_orm::DatabaseTransaction;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::layout::{self, Column};
+use super::lines::Lines;
+use super::template::template;
 use super::{Style, Writer};
-use crate::directory::scan::{self, AccountLine, UserLine};
-use crate::directory::{Directory, Error, Result};
+use crate::directory::{Directory, Error, Result, missing};
 use crate::filter::Filter;
-use crate::index::{AccountKey, Index};
-use crate::value::{GlobalId, Value, show};
+use crate::index::{Index, Members};
+use crate::value::{GlobalId, noun_of};
 
 /// Users that are read and written at a time.
-const CHUNK: usize = 2_000;
+const CHUNK: usize = 1_000;
+
+/// Whom an export holds, in which columns, and how it is written.
+#[derive(Clone, Debug, Default)]
+pub struct ExportOptions {
+    /// Only users that this filter selects.
+    pub filter: Option<Filter>,
+    /// Only members of this org unit, which is given by its id (`org_…`) or its path (`Engineering/Platform`).
+    pub org_unit: Option<String>,
+    /// With an org unit: members of the units below it, too.
+    pub descendants: bool,
+    /// The columns, in their order: `ID`, titles and keys of attributes, names of integrations. None for all.
+    pub columns: Option<Vec<String>>,
+    /// Whether integrations have no columns.
+    pub without_accounts: bool,
+    /// Made-up users instead of the directory's, for a file to fill in.
+    pub template: bool,
+    /// How the file is written.
+    pub style: Style,
+}
 
 /// An export on its way. Each call of [`Export::next`] gives the next piece of the file.
 pub struct Export {
-    directory: Directory,
-    transaction: sea_orm::DatabaseTransaction,
+    plan: Arc<Plan>,
+    /// Until all is read.
+    transaction: Option<Arc<DatabaseTransaction>>,
     /// Whom to write, in order: fixed at the beginning, so that later writes change nothing.
-    users: Vec<UserId>,
-    attributes: Vec<Arc<attribute::Model>>,
-    integrations: Vec<Arc<integration::Model>>,
-    writer: Writer<Vec<u8>>,
+    users: std::vec::IntoIter<UserId>,
+    /// The next piece, which is there from the beginning: the header.
+    head: Option<Vec<u8>>,
+    /// The users after those that are written, who are read while these are.
+    ahead: Option<JoinHandle<Result<Lines>>>,
     rows: usize,
-    is_done: bool,
+    total: usize,
+}
+
+/// What rows are made by.
+pub(super) struct Plan {
+    pub(super) columns: Vec<Column>,
+    pub(super) style: Style,
+    pub(super) index: Index,
 }
 
 impl Directory {
-    /// Begins an export of the users that `filter` selects; without one, of everybody.
+    /// Begins an export.
     ///
-    /// The rows are of one state of the database, whatever is written while the export goes on.
+    /// All of it is of one version of the directory, whatever is written while it goes on.
     ///
     /// # Errors
-    /// `Invalid` for the filter; where the database cannot be read.
-    pub async fn export_users(&self, filter: Option<&Filter>, style: Style) -> Result<Export> {
-        // The state that is read must be the one that the index selects from: if a write came between, once more.
-        let (transaction, users, (attributes, integrations)) = loop {
-            self.refresh().await?;
-            let transaction = self.database().begin_read().await?;
-            let version = super::super::last_number(&transaction).await?;
-            let members = self.select(filter)?;
-            let index = self.index();
-            if index.version() == version
-                && members.version() == version
-                && let Ok(users) = index.ids_by_name(&members)
-            {
-                break (transaction, users, columns(&index));
-            }
+    /// `Invalid` for the filter and the columns; `NotFound` for the org unit; where the database cannot be read.
+    pub async fn export_users(&self, options: &ExportOptions) -> Result<Export> {
+        let (transaction, index) = self.begin_read_at().await?;
+        let columns = layout::columns(&index, options)?;
+        let members = select(&index, options)?;
+        let style = options.style;
+        let (users, head, rows) = if options.template {
+            let (file, rows) = template(&columns, style)?;
+            (Vec::new(), file, rows)
+        } else {
+            let header = Writer::open(Vec::new(), style, columns.iter().map(Column::title));
+            let header = header.and_then(Writer::finish).map_err(Error::internal)?;
+            (index.ids_by_name(&members).map_err(Error::internal)?, header, 0)
         };
         Ok(Export {
-            directory: self.clone(),
-            transaction,
-            users,
-            writer: header(&attributes, &integrations, style)?,
-            attributes,
-            integrations,
-            rows: 0,
-            is_done: false,
+            plan: Arc::new(Plan { columns, style, index }),
+            transaction: Some(Arc::new(transaction)),
+            head: Some(head),
+            ahead: None,
+            rows,
+            total: rows + users.len(),
+            users: users.into_iter(),
         })
     }
+}
 
-    /// A file of two made-up users with the columns that an import takes, for a directory without users.
-    ///
-    /// # Errors
-    /// None that a client can cause.
-    pub fn sample_csv(&self, style: Style) -> Result<Vec<u8>> {
-        let (attributes, integrations) = columns(&self.index());
-        let mut writer = header(&attributes, &integrations, style)?;
-        for (name, email) in [("Ann Example", "ann@corp.example"), ("Ben Example", "ben@corp.example")] {
-            let mut cells = vec![String::new(), name.to_owned(), email.to_owned()];
-            cells.extend(attributes.iter().map(|attribute| sample_value(attribute)));
-            cells.extend(integrations.iter().map(|_| name.split(' ').next().unwrap_or_default().to_lowercase()));
-            writer.write_row(cells.iter().map(String::as_str)).map_err(Error::internal)?;
+/// Whom `options` ask for.
+fn select(index: &Index, options: &ExportOptions) -> Result<Members> {
+    let (filter, unit) = (options.filter.as_ref(), options.org_unit.as_deref());
+    if options.template && (filter.is_some() || unit.is_some()) {
+        let message = "a template has made-up users, so it takes neither a filter nor an org unit";
+        return Err(Error::invalid("template", "CONTRADICTION", message));
+    }
+    if options.descendants && unit.is_none() {
+        return Err(Error::invalid("descendants", "MISSING", "say below which org unit: give `orgUnit`"));
+    }
+    let selected = match filter {
+        Some(filter) => index.select(&index.check(filter).map_err(Error::Invalid)?),
+        None => index.everybody(),
+    };
+    let Some(unit) = unit else { return Ok(selected) };
+    let unit = find_unit(index, unit)?;
+    let members = if options.descendants { index.members_of_subtree(unit) } else { index.members_of_unit(unit) };
+    selected.intersection(&members).map_err(Error::internal)
+}
+
+/// The org unit that an id or a path names.
+fn find_unit(index: &Index, text: &str) -> Result<OrgUnitId> {
+    match OrgUnitId::parse(text) {
+        Ok(id) => return index.org_unit(id).map(|_| id).ok_or_else(|| missing(id)),
+        Err(why) if text.split_once('_').is_some_and(|(prefix, id)| noun_of(prefix).is_some() && id.len() == 32) => {
+            return Err(Error::invalid("orgUnit", "WRONG_ID", why));
         }
-        writer.finish().map_err(Error::internal)
+        Err(_) => {}
     }
-}
-
-/// The custom attributes and the integrations, in the order of their columns.
-fn columns(index: &Index) -> (Vec<Arc<attribute::Model>>, Vec<Arc<integration::Model>>) {
-    let attributes = index.attributes().iter().filter(|attribute| !attribute.is_built_in).cloned().collect();
-    (attributes, index.integrations())
-}
-
-fn header(
-    attributes: &[Arc<attribute::Model>],
-    integrations: &[Arc<integration::Model>],
-    style: Style,
-) -> Result<Writer<Vec<u8>>> {
-    let titles = ["ID", "Name", "Email"]
-        .into_iter()
-        .chain(attributes.iter().map(|attribute| attribute.title.as_str()))
-        .chain(integrations.iter().map(|integration| integration.name.as_str()));
-    Writer::open(Vec::new(), style, titles).map_err(Error::internal)
-}
-
-fn sample_value(attribute: &attribute::Model) -> String {
-    let first_option = || attribute.options.get(0).and_then(|option| option.as_str()).unwrap_or_default().to_owned();
-    match attribute.r#type {
-        AttributeType::Text => attribute.title.clone(),
-        AttributeType::Number => "1".into(),
-        AttributeType::Boolean => "true".into(),
-        AttributeType::Date => "2026-01-31".into(),
-        AttributeType::Select | AttributeType::MultiSelect => first_option(),
-        AttributeType::Url => "https://corp.example/".into(),
-        AttributeType::Email => "other@corp.example".into(),
-        AttributeType::User | AttributeType::Integration => String::new(),
-    }
+    let path: Vec<&str> = text.split('/').map(str::trim).collect();
+    index.org_unit_at(&path).map(|unit| unit.row.id).ok_or_else(|| {
+        let paths: Vec<String> = index.org_units().map(|unit| index.path(unit.row.id)).collect();
+        Error::unknown(OrgUnitId::NOUN, text, paths.iter().map(String::as_str))
+    })
 }
 
 impl Export {
     /// The next piece of the file; none at its end.
     ///
     /// # Errors
-    /// Where the database cannot be read.
+    /// Where the database cannot be read. What has come by then is no whole file, and there is no more of it.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        if self.is_done {
-            return Ok(None);
+        if let Some(head) = self.head.take() {
+            self.read_ahead();
+            return Ok(Some(head));
         }
-        let ids: Vec<UserId> = self.users.iter().skip(self.rows).take(CHUNK).copied().collect();
-        self.rows += ids.len();
-        self.is_done = self.rows == self.users.len();
-        if !ids.is_empty() {
-            let users = scan::users_by_id(&self.transaction, &ids).await?;
-            let accounts = if self.integrations.is_empty() {
-                String::new()
-            } else {
-                scan::accounts_by_user(&self.transaction, &ids).await?
-            };
-            self.write(&ids, &users, &accounts)?;
+        let Some(read) = self.ahead.take() else {
+            let is_whole = self.rows == self.total;
+            return if is_whole { Ok(None) } else { Err(Error::internal("an export does not go on after an error")) };
+        };
+        let lines = read.await.map_err(Error::internal)??;
+        let rows = self.rows + lines.len();
+        self.read_ahead();
+        let plan = self.plan.clone();
+        let piece = spawn_blocking(move || lines.write(&plan)).await.map_err(Error::internal)??;
+        self.rows = rows;
+        Ok(Some(piece))
+    }
+
+    /// Has the database begin with the next users; lets go of it where there are none.
+    fn read_ahead(&mut self) {
+        let ids: Vec<UserId> = self.users.by_ref().take(CHUNK).collect();
+        if ids.is_empty() {
+            self.transaction = None;
         }
-        self.writer.take().map(Some).map_err(Error::internal)
+        let Some(transaction) = self.transaction.clone() else { return };
+        let accounts = self.plan.columns.iter().any(|column| matches!(column, Column::Accounts(_)));
+        self.ahead = Some(tokio::spawn(async move { Lines::read(&*transaction, ids, accounts).await }));
     }
 
     /// How many users have been written.
@@ -146,53 +173,12 @@ impl Export {
     /// How many users there are to write.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.users.len()
+        self.total
     }
 
-    fn write(&mut self, ids: &[UserId], users: &str, accounts: &str) -> Result<()> {
-        let users: Vec<UserLine<'_>> = scan::parse(users)?;
-        let users: HashMap<UserId, UserLine<'_>> = users.into_iter().map(|line| (UserId(line.id), line)).collect();
-        let mut by_user: HashMap<UserId, Vec<AccountLine<'_>>> = HashMap::new();
-        for account in scan::parse::<AccountLine<'_>>(accounts)? {
-            if let Some(user) = account.owner() {
-                by_user.entry(user).or_default().push(account);
-            }
-        }
-        let index = self.directory.index();
-        let mut cells: Vec<String> = Vec::new();
-        for user in ids.iter().filter_map(|id| users.get(id)) {
-            let document: serde_json::Value = serde_json::from_str(user.attributes.get()).map_err(Error::internal)?;
-            cells.clear();
-            cells.extend([UserId(user.id).to_global(), user.name.to_string(), user.email.to_string()]);
-            for attribute in &self.attributes {
-                let stored = document.get(&attribute.key);
-                let value = stored.and_then(|stored| Value::from_stored(attribute.r#type, stored));
-                let email_of = |id| index.email_of(id).map(str::to_owned);
-                cells.push(value.map(|value| show(&value, email_of)).unwrap_or_default());
-            }
-            let accounts = by_user.get(&UserId(user.id)).map(Vec::as_slice).unwrap_or_default();
-            for integration in &self.integrations {
-                let of_integration = accounts.iter().filter(|account| account.integration_id == integration.id.0);
-                let mut tokens: Vec<(uuid::Uuid, Token)> = of_integration
-                    .filter_map(|account| Some((account.id, token(&index, integration, account)?)))
-                    .collect();
-                tokens.sort_by_key(|(id, _)| *id);
-                let tokens: Vec<Token> = tokens.into_iter().map(|(_, token)| token).collect();
-                cells.push(join_tokens(&tokens));
-            }
-            self.writer.write_row(cells.iter().map(String::as_str)).map_err(Error::internal)?;
-        }
-        Ok(())
+    /// The version of the directory that this is.
+    #[must_use]
+    pub fn version(&self) -> i64 {
+        self.plan.index.version()
     }
-}
-
-/// What names this account and no other in its integration: its username, else its email, else its id in the tool.
-fn token(index: &Index, integration: &integration::Model, account: &AccountLine<'_>) -> Option<Token> {
-    let names = [account.username.as_deref(), account.email.as_deref()].into_iter().flatten();
-    for name in names {
-        if index.find_accounts(integration.id, AccountKey::Name(name)).len() <= 1 {
-            return Some(Token::Name(name.to_owned()));
-        }
-    }
-    Some(Token::ExternalId(account.external_id.as_deref()?.to_owned()))
 }

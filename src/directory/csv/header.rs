@@ -6,23 +6,27 @@ use std::collections::HashSet;
 
 use entity::attribute::AttributeType;
 use entity::{IntegrationId, attribute, integration};
+use serde::{Deserialize, Serialize};
 
 use super::cell::restore;
 use super::{Problem, Row};
 use crate::value::{DateFormat, GlobalId, fold, nearest, shorten};
 
 /// What the caller says about the columns of a file, beyond their titles.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
     /// Per title, compared folded, what its column holds.
-    pub columns: Vec<(String, Source)>,
+    pub columns: Vec<(String, ColumnSource)>,
+    /// The same, of columns that the file need not have.
+    #[serde(default)]
+    pub remembered: Vec<(String, ColumnSource)>,
     /// Whether columns that match nothing are ignored.
     pub ignore_unknown: bool,
 }
 
 /// What a mapped column holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColumnSource {
     /// Nothing that is read.
     Ignore,
     /// The ids of users.
@@ -43,8 +47,9 @@ pub enum Source {
 pub enum Target {
     /// To the user's id, by which the row is matched.
     Id,
-    /// To the user's name.
-    Name,
+    /// To the user's name. Where several columns are mapped to it, they are joined in the order of their numbers, which
+    /// is that of the mapping.
+    Name(usize),
     /// To the user's primary email.
     Email,
     /// To the custom attribute at a place in the catalogue that was given.
@@ -121,6 +126,29 @@ impl Columns {
         self.columns.get(place).map(|(title, _)| title.as_str())
     }
 
+    /// Each column's title, and in words what its cells are.
+    #[must_use]
+    pub fn describe(
+        &self,
+        attributes: &[attribute::Model],
+        integrations: &[integration::Model],
+    ) -> Vec<(String, String)> {
+        let title =
+            |key: &str| attributes.iter().find(|row| row.key == key).map(|row| row.title.clone()).unwrap_or_default();
+        let holds = |target: &Target| match target {
+            Target::Id => "ID".to_owned(),
+            Target::Name(_) => title("name"),
+            Target::Email => title("email"),
+            Target::Attribute { index, .. } => attributes.get(*index).map(|row| row.title.clone()).unwrap_or_default(),
+            Target::Accounts(id) => {
+                let found = integrations.iter().find(|integration| integration.id == *id);
+                found.map(|integration| integration.name.clone()).unwrap_or_default()
+            }
+            Target::Ignored => String::new(),
+        };
+        self.columns.iter().map(|(title, target)| (title.clone(), holds(target))).collect()
+    }
+
     /// The place, from 0, of the column that goes to `target`, if the file has one; of `Ignored` there is none.
     #[must_use]
     pub fn place_of(&self, target: &Target) -> Option<usize> {
@@ -166,7 +194,7 @@ impl<'a> Catalogue<'a> {
 fn target_of(attribute: &attribute::Model, index: usize, dates: DateFormat) -> Option<Target> {
     match (attribute.is_built_in, attribute.key.as_str()) {
         _ if attribute.r#type == AttributeType::Integration => None,
-        (true, "name") => Some(Target::Name),
+        (true, "name") => Some(Target::Name(0)),
         (true, "email") => Some(Target::Email),
         _ => Some(Target::Attribute { index, dates }),
     }
@@ -188,6 +216,7 @@ impl Search<'_> {
     fn mapped(&mut self, mapping: &Mapping) -> Vec<Option<Option<Target>>> {
         let mut mapped = vec![None; self.titles.len()];
         let mut seen = HashSet::new();
+        let mut parts_of_name = 0;
         for (title, source) in &mapping.columns {
             let folded = fold(title);
             if !seen.insert(folded.clone()) {
@@ -195,6 +224,10 @@ impl Search<'_> {
                 continue;
             }
             let target = match self.resolve(source) {
+                Ok(Target::Name(_)) => {
+                    parts_of_name += 1;
+                    Some(Target::Name(parts_of_name - 1))
+                }
                 Ok(target) => Some(target),
                 Err(why) => {
                     self.report("UNKNOWN_MAPPING", Some(title), why);
@@ -210,14 +243,28 @@ impl Search<'_> {
                 mapped[place] = Some(target.clone());
             }
         }
+        for (title, source) in &mapping.remembered {
+            let Some(place) = self.folded.iter().position(|known| *known == fold(title)) else { continue };
+            // What it held may be gone since; then the title speaks for itself.
+            if let (None, Ok(target)) = (&mapped[place], self.resolve(source)) {
+                let target = match target {
+                    Target::Name(_) => {
+                        parts_of_name += 1;
+                        Target::Name(parts_of_name - 1)
+                    }
+                    other => other,
+                };
+                mapped[place] = Some(Some(target));
+            }
+        }
         mapped
     }
 
-    fn resolve(&self, source: &Source) -> Result<Target, String> {
+    fn resolve(&self, source: &ColumnSource) -> Result<Target, String> {
         match source {
-            Source::Ignore => Ok(Target::Ignored),
-            Source::Id => Ok(Target::Id),
-            Source::Attribute { key, date_format } => {
+            ColumnSource::Ignore => Ok(Target::Ignored),
+            ColumnSource::Id => Ok(Target::Id),
+            ColumnSource::Attribute { key, date_format } => {
                 let Some((index, attribute)) = self.catalogue.attribute(&fold(key)) else {
                     let known = self.catalogue.attributes.iter().map(|attribute| attribute.key.as_str());
                     return Err(format!("there is no attribute `{}`{}", shorten(key), suggest(key, known)));
@@ -228,7 +275,7 @@ impl Search<'_> {
                 target_of(attribute, index, date_format.clone().unwrap_or_default())
                     .ok_or_else(|| "accounts stand in one column per integration; name the integration".to_owned())
             }
-            Source::Integration(name) => {
+            ColumnSource::Integration(name) => {
                 let id = IntegrationId::parse(name).ok();
                 let folded = fold(name);
                 let mut known = self.catalogue.integrations.iter();
@@ -268,7 +315,9 @@ impl Search<'_> {
         {
             return Some(target);
         }
-        if ignore_unknown {
+        // What an error file says of a row is for people.
+        let is_told = super::errors::TITLES.iter().any(|own| fold(own) == *folded);
+        if ignore_unknown || is_told {
             return Some(Target::Ignored);
         }
         if folded.is_empty() {
@@ -308,7 +357,7 @@ impl Search<'_> {
     }
 
     fn check_missing(&mut self, targets: &[Option<Target>]) {
-        for (target, key) in [(Target::Name, "name"), (Target::Email, "email")] {
+        for (target, key) in [(Target::Name(0), "name"), (Target::Email, "email")] {
             if targets.contains(&Some(target)) {
                 continue;
             }
@@ -323,7 +372,11 @@ impl Search<'_> {
                 self.titles.iter().take(LISTED).map(|title| format!("`{}`", shorten(title))).collect();
             let more = if self.titles.len() > LISTED { ", …" } else { "" };
             let titles = titles.join(", ");
-            let message = format!("the file has no column `{wanted}`{hint}; add it, or map one of {titles}{more}");
+            let message = if self.folded.contains(&fold(&wanted)) {
+                format!("the column `{wanted}` is mapped to something else; map one of {titles}{more} to `{wanted}`")
+            } else {
+                format!("the file has no column `{wanted}`{hint}; add it, or map one of {titles}{more}")
+            };
             self.report("MISSING_COLUMN", Some(&wanted), message);
         }
     }

@@ -1,34 +1,27 @@
 //! An import: a file of users, compared with the directory and applied as one changeset, all of it or nothing.
 //!
-//! What does not live here: what a row makes of its user ([`super::plan`]), and of accounts ([`super::claim`]).
+//! What does not live here: the comparison ([`super::compare`]).
 
-use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use entity::UserId;
 use entity::changeset::ChangesetKind;
-use entity::integration_account::AssociationRule;
-use tokio::sync::mpsc;
+use roaring::RoaringBitmap;
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
 
-use super::claim::Claims;
-use super::plan::{Planned, Planner};
-use super::rows::{Match, Rows, match_rows, open};
-use super::{Columns, Detected, Encoding, Limits, Mapping, Problem, Reader, Row};
-use crate::directory::attribute::find_cycle;
+use super::compare::{Outcome, Output, Source, compare};
+use super::plan::Step;
+use super::problem::{Findings, LISTED};
+use super::{Detected, Encoding, Limits, Mapping, Problem, Problems, RowChange};
+use crate::directory::association::Stamp;
 use crate::directory::changeset::Changeset;
-use crate::directory::{Actor, Directory, Error, Result};
-use crate::record::{Record, UserRecord};
+use crate::directory::{Actor, Directory, Error, NewAttribute, Result};
+use crate::index::Index;
 
-/// Rows that are compared and applied at a time.
-const CHUNK: usize = 1_000;
-
-/// The most problems that a report lists; it counts them all.
-const LISTED: usize = 1_000;
-
-/// What becomes of users that the file does not have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What becomes of users, or org units, that the file does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ImportMode {
     /// They stay as they are.
     #[default]
@@ -38,24 +31,42 @@ pub enum ImportMode {
 }
 
 /// How a file is imported.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ImportOptions {
     /// What becomes of users that the file does not have.
     pub mode: ImportMode,
     /// Whether to only say what the import would do.
+    #[serde(skip)]
     pub dry_run: bool,
+    /// Whether to import the rows that can be, if others cannot.
+    #[serde(skip)]
+    pub valid_rows: bool,
     /// What the caller says of the columns.
     pub mapping: Mapping,
+    /// Attributes to be made for columns of the file, each with the column's header.
+    pub new_attributes: Vec<(String, NewAttribute)>,
     /// The encoding, where the file does not say.
     pub encoding: Option<Encoding>,
     /// The delimiter, where the header does not say.
     pub delimiter: Option<u8>,
     /// What a file may be at most.
+    #[serde(skip)]
     pub limits: Limits,
     /// How many users may be removed, where that is more than a tenth of all.
+    #[serde(skip)]
     pub confirm_removals: Option<u64>,
-    /// Counts the rows that are done.
+    /// How many changes the report of a dry run lists.
+    #[serde(skip)]
+    pub list_changes: usize,
+    /// How many problems of a kind the report lists, if not a thousand.
+    #[serde(skip)]
+    pub list_problems: Option<usize>,
+    /// Counts the rows that are compared.
+    #[serde(skip)]
     pub progress: Arc<AtomicU64>,
+    /// How many rows there are, once the file has been read for the first time.
+    #[serde(skip)]
+    pub total: Arc<AtomicU64>,
 }
 
 /// What an import did, or would do.
@@ -67,6 +78,8 @@ pub struct ImportReport {
     pub version: i64,
     /// How the file is written; none where it cannot be read at all.
     pub detected: Option<Detected>,
+    /// What each column holds, as it was found.
+    pub columns: Vec<(String, String)>,
     /// Rows read.
     pub rows: u64,
     /// Users made.
@@ -77,7 +90,9 @@ pub struct ImportReport {
     pub unchanged: u64,
     /// Users removed because the file does not have them.
     pub removed: u64,
-    /// Automatic users removed because another user got their last account.
+    /// How many removals must be confirmed, since they are more than a tenth of all users.
+    pub removals_to_confirm: Option<u64>,
+    /// Automatic users that became part of another user, which got their last account or an email of theirs.
     pub absorbed: u64,
     /// Accounts that came to another user, or to a user at all.
     pub accounts_moved: u64,
@@ -85,33 +100,19 @@ pub struct ImportReport {
     pub accounts_claimed: u64,
     /// Accounts that their user no longer has.
     pub accounts_unlinked: u64,
-    /// What is wrong; where there is anything, nothing was applied.
+    /// The first changes of a dry run, as many as were asked for.
+    pub changes: Vec<RowChange>,
+    /// The lines of rows that cannot be imported.
+    pub bad_lines: RoaringBitmap,
+    /// What is wrong; where there is anything, nothing was applied, apart from valid rows where those were asked for.
     pub errors: Problems,
     /// What is worth a look.
     pub warnings: Problems,
 }
 
-/// Problems, the first of them kept and all of them counted.
-#[derive(Clone, Debug, Default)]
-pub struct Problems {
-    /// The first ones, at most a thousand.
-    pub listed: Vec<Problem>,
-    /// How many there are.
-    pub count: u64,
-}
-
-impl Problems {
-    pub(super) fn error(&mut self, problem: Problem) {
-        self.count += 1;
-        if self.listed.len() < LISTED {
-            self.listed.push(problem);
-        }
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
+impl ImportOptions {
+    fn kept(&self) -> usize {
+        self.list_problems.unwrap_or(LISTED)
     }
 }
 
@@ -124,284 +125,137 @@ impl Directory {
     /// # Errors
     /// Where the database is busy or away.
     pub async fn import_users(&self, actor: &Actor, file: File, options: ImportOptions) -> Result<ImportReport> {
-        let mut report = ImportReport { version: self.refresh().await?, ..ImportReport::default() };
-        let opened = {
-            let file = file.try_clone().map_err(Error::internal)?;
-            let options = options.clone();
-            blocking(move || open(&file, &options)).await?
-        };
-        let mut reader = match opened {
-            Ok(reader) => reader,
-            Err(problem) => {
-                report.errors.error(problem);
-                return Ok(report);
-            }
-        };
-        report.detected = Some(reader.detected());
+        let (dry_run, valid_rows, kept) = (options.dry_run, options.valid_rows, options.kept());
+        let mut source = Source::new(file, options);
+        if dry_run {
+            let (connection, index) = self.begin_read_at().await?;
+            let stamp = self.stamp(&index, actor);
+            let mut listing = Listing { most: source.options.list_changes, changes: Vec::new() };
+            let outcome = if valid_rows {
+                settle(self, (index, stamp), &connection, &mut source, kept, &mut listing).await?
+            } else {
+                compare(self, (index, stamp), &connection, &source, kept, &mut listing).await?
+            };
+            return Ok(ImportReport { changes: listing.changes, ..outcome.into_report() });
+        }
         let mut changeset = self.begin(ChangesetKind::Import, actor).await?;
-        let columns = match self.find_columns(&reader, &options.mapping) {
-            Ok(columns) => Arc::new(columns),
-            Err(problems) => {
-                problems.into_iter().for_each(|problem| report.errors.error(problem));
-                return Ok(report);
-            }
-        };
-        let rows = {
-            let (directory, columns) = (self.clone(), columns.clone());
-            let mut problems = Problems::default();
-            let (rows, problems) = blocking(move || {
-                let rows = match_rows(&mut reader, &columns, &directory.index(), directory.clock(), &mut problems);
-                (rows, problems)
-            })
-            .await?;
-            report.errors = problems;
-            rows
-        };
-        report.rows = rows.matches.len() as u64;
-        let mut import = Import::new(self, &columns, &rows, &options, report);
-        import.free_emails(&mut changeset).await?;
-        let mut chunks = read_again(file, options.clone());
-        let mut matches = rows.matches.iter();
-        while let Some(chunk) = chunks.recv().await {
-            import.chunk(&mut changeset, &chunk, &mut matches).await?;
-            options.progress.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-        }
-        if matches.next().is_some() && import.report.errors.is_empty() {
-            let message = "the file could not be read to its end a second time; send it again";
-            import.report.errors.error(Problem::new(1, "UNREADABLE", message));
-        }
-        import.finish(&mut changeset).await?;
-        let mut report = import.report;
-        if report.errors.is_empty() {
-            report.absorbed += changeset.settle().await? as u64;
-            if !options.dry_run {
-                report.version = changeset.commit().await?;
-                report.applied = true;
-            }
+        let (is_complete, mut report) = self.import(&mut changeset, source, valid_rows).await?;
+        if is_complete {
+            report.version = changeset.commit().await?;
+            report.applied = true;
         }
         Ok(report)
     }
 
-    fn find_columns(&self, reader: &Reader, mapping: &Mapping) -> Result<Columns, Vec<Problem>> {
-        let index = self.index();
-        let attributes: Vec<_> = index.attributes().iter().map(|row| row.as_ref().clone()).collect();
-        let integrations: Vec<_> = index.integrations().iter().map(|row| row.as_ref().clone()).collect();
-        Columns::find(reader.header(), &attributes, &integrations, mapping)
-    }
-}
-
-/// Runs what reads files off the threads that serve requests.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
-}
-
-/// The rows of the file once more, some at a time; `None` for one with a problem of syntax.
-fn read_again(file: File, options: ImportOptions) -> mpsc::Receiver<Vec<Option<Row>>> {
-    let (send, receive) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || {
-        let Ok(mut reader) = open(&file, &options) else { return };
-        loop {
-            let mut chunk = Vec::with_capacity(CHUNK);
-            while chunk.len() < CHUNK {
-                let mut row = Row::default();
-                match reader.next(&mut row) {
-                    Ok(true) => chunk.push(Some(row)),
-                    Ok(false) => break,
-                    Err(_) if reader.is_broken() => break,
-                    Err(_) => chunk.push(None),
-                }
-            }
-            if chunk.is_empty() || send.blocking_send(chunk).is_err() {
-                return;
-            }
-        }
-    });
-    receive
-}
-
-/// An import on its way.
-struct Import<'a> {
-    directory: &'a Directory,
-    rows: &'a Rows,
-    options: &'a ImportOptions,
-    planner: Planner<'a>,
-    claims: Claims,
-    report: ImportReport,
-}
-
-impl<'a> Import<'a> {
-    fn new(
-        directory: &'a Directory,
-        columns: &'a Columns,
-        rows: &'a Rows,
-        options: &'a ImportOptions,
-        report: ImportReport,
-    ) -> Self {
-        let planner = Planner::new(directory, columns, rows, options.mode);
-        let claims = Claims::default();
-        Self { directory, rows, options, planner, claims, report }
-    }
-
-    /// Frees the emails that users of the file give up, as their rows give them others, and other users of the file
-    /// take, so that the order of their rows does not matter.
-    async fn free_emails(&self, changeset: &mut Changeset) -> Result<()> {
-        let taken: Vec<String> = {
-            let index = self.directory.index();
-            let gives_up = |owner, email: &str| match self.rows.lines.contains_key(&owner) {
-                true => index.email_of(owner) == Some(email),
-                false => self.options.mode == ImportMode::Replace,
-            };
-            let taken = self.rows.emails.iter().filter(|(email, user)| {
-                index.user_with_email(email).is_some_and(|owner| owner != **user && gives_up(owner, email))
-            });
-            taken.map(|(email, _)| email.clone()).collect()
-        };
-        changeset.free_emails(&taken).await
-    }
-
-    async fn chunk(
-        &mut self,
+    /// Puts what a file changes into a changeset; whether it is to be committed, and what there is to say.
+    async fn import(
+        &self,
         changeset: &mut Changeset,
-        chunk: &[Option<Row>],
-        matches: &mut impl Iterator<Item = &Match>,
-    ) -> Result<()> {
-        let rows: Vec<(&Row, Match)> =
-            chunk.iter().zip(matches).filter_map(|(row, found)| Some((row.as_ref()?, *found))).collect();
-        let known: Vec<UserId> = rows
-            .iter()
-            .filter_map(|(_, found)| match found {
-                Match::Known(user) | Match::Leftover(user) => Some(*user),
-                Match::New(_) | Match::Nobody => None,
-            })
-            .collect();
-        let mut records = changeset.users(&known).await?;
-        let mut planned = Vec::with_capacity(rows.len());
-        // What is left of a record is compared first, since planning a row takes its record away.
-        for (row, found) in &rows {
-            if let Match::Leftover(user) = found
-                && let Some(record) = records.get(user)
-            {
-                self.planner.compare_leftover(row, *user, record, changeset, &mut self.report);
+        mut source: Source,
+        valid_rows: bool,
+    ) -> Result<(bool, ImportReport)> {
+        let (index, stamp, transaction) = (self.snapshot(), changeset.stamp(), changeset.share());
+        let transaction = transaction.as_ref();
+        let (mut refused, kept) = (None, source.options.kept());
+        if valid_rows {
+            let state = (index.clone(), stamp.clone());
+            let mut nothing = Listing { most: 0, changes: Vec::new() };
+            let outcome = settle(self, state, transaction, &mut source, kept, &mut nothing).await?;
+            if outcome.findings.is_refused {
+                return Ok((false, outcome.into_report()));
             }
+            source.options.progress.store(0, Ordering::Relaxed);
+            refused = Some(outcome);
         }
-        for (row, found) in rows {
-            let (user, before) = match found {
-                Match::Nobody | Match::Leftover(_) => continue,
-                Match::New(user) => (user, None),
-                // One that is gone was automatic, and a row further up took its email.
-                Match::Known(user) => match records.remove(&user) {
-                    Some(record) => (user, Some(record)),
-                    None => continue,
-                },
-            };
-            if let Some(plan) = self.planner.plan(row, user, before, changeset, &mut self.report) {
-                planned.push(plan);
-            }
-        }
-        self.apply(changeset, planned).await
+        let outcome = compare(self, (index, stamp), transaction, &source, kept, changeset).await?;
+        let is_complete = outcome.findings.errors.is_empty();
+        // What is wrong with rows that were left out was found before.
+        let outcome = refused.filter(|_| is_complete).unwrap_or(outcome);
+        Ok((is_complete, outcome.into_report()))
     }
 
-    /// Puts what rows say into the changeset; once there is an error only compares on, since nothing will be applied.
-    async fn apply(&mut self, changeset: &mut Changeset, planned: Vec<Planned>) -> Result<()> {
-        let touched = if self.planner.has_accounts() {
-            self.claims.apply(changeset, self.directory, &planned, &mut self.report).await?
-        } else {
-            HashSet::new()
-        };
-        let mut puts = Vec::with_capacity(planned.len());
-        let mut takes = Vec::new();
-        for plan in planned {
-            let is_same = plan.before.as_ref().is_some_and(|before| same(before, &plan.after));
-            match (&plan.before, is_same && !touched.contains(&plan.after.row.id)) {
-                (None, _) => self.report.created += 1,
-                (Some(_), true) => self.report.unchanged += 1,
-                (Some(_), false) => self.report.updated += 1,
-            }
-            let mut after = plan.after;
-            if plan.before.as_ref().is_some_and(|before| before.row.email != after.row.email) {
-                takes.push((plan.line, after.row.id, after.row.email.clone()));
-            }
-            if !is_same || touched.contains(&after.row.id) {
-                after.row.is_automatic = false;
-                puts.push((plan.before, after));
-            }
+    /// What the records of the changeset after `index` are marked with, were it made now.
+    pub(in crate::directory) fn stamp(&self, index: &Index, actor: &Actor) -> Stamp {
+        Stamp { number: index.version() + 1, now: self.clock().now(), actor: actor.clone() }
+    }
+}
+
+/// How often a comparison is repeated without the rows that the one before found fault with.
+const ROUNDS: usize = 10;
+
+/// Compares a file without the rows that cannot be imported; a row that leans on one of those cannot be imported
+/// either. What is wrong with all of them is in the findings, and their lines are those that `source` skips afterwards.
+pub(in crate::directory) async fn settle<C: ConnectionTrait, O: Output>(
+    directory: &Directory,
+    (index, stamp): (Index, Stamp),
+    connection: &C,
+    source: &mut Source,
+    kept: usize,
+    output: &mut O,
+) -> Result<Outcome> {
+    let mut found = Findings::keeping(kept);
+    for _ in 0..ROUNDS {
+        let state = (index.clone(), stamp.clone());
+        let Outcome { report, findings } = compare(directory, state, connection, source, kept, output).await?;
+        let is_done = findings.is_refused || findings.bad.is_empty();
+        source.skip |= &findings.bad;
+        found.join(findings);
+        if is_done {
+            return Ok(Outcome { report, findings: found });
         }
-        for (_, after) in &puts {
-            changeset.note_references(after);
-        }
-        let mut taken: HashMap<UserId, BTreeSet<String>> = HashMap::new();
-        for (line, user, email) in takes {
-            match changeset.take_emails(user, &[email], AssociationRule::Import).await {
-                Ok(emails) => {
-                    taken.insert(user, emails);
-                }
-                Err(error @ Error::AlreadyExists { .. }) => {
-                    self.report.errors.error(Problem::new(line, "EMAIL_TAKEN", error.to_string()));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        for (_, after) in &mut puts {
-            let (id, rows) = (after.row.id, self.rows);
-            // An email that another row gives to another user is that user's.
-            let taken = taken.remove(&id).into_iter().flatten();
-            after.further_emails.extend(taken.filter(|email| rows.emails.get(email).is_none_or(|owner| *owner == id)));
-            after.further_emails.remove(&after.row.email);
-        }
-        if self.report.errors.is_empty() {
-            changeset.put_users(puts).await?;
-            changeset.flush_if_large().await?;
-        }
+        source.options.progress.store(0, Ordering::Relaxed);
+        output.begin_again().await?;
+    }
+    let message = "rows lean on others that cannot be imported, over and over; mend those that are listed first";
+    found.refuse(Problem::new(1, "TOO_MANY_ERRORS", message));
+    Ok(Outcome { report: ImportReport::default(), findings: found })
+}
+
+impl Output for Changeset {
+    const TELLS: bool = false;
+
+    async fn free_emails(&mut self, emails: Vec<String>) -> Result<()> {
+        Changeset::free_emails(self, &emails).await
+    }
+
+    async fn take(&mut self, step: Step) -> Result<()> {
+        self.append(step.records).await
+    }
+
+    async fn begin_again(&mut self) -> Result<()> {
+        Err(Error::internal("what a changeset has put cannot be taken back"))
+    }
+}
+
+/// Keeps the first changes.
+pub(super) struct Listing {
+    pub(super) most: usize,
+    pub(super) changes: Vec<RowChange>,
+}
+
+impl Output for Listing {
+    const TELLS: bool = true;
+
+    async fn free_emails(&mut self, _: Vec<String>) -> Result<()> {
         Ok(())
     }
 
-    /// What can only be said when all rows are read.
-    async fn finish(&mut self, changeset: &mut Changeset) -> Result<()> {
-        {
-            let index = self.directory.index();
-            let references: Vec<(String, HashMap<UserId, Option<UserId>>)> = self.planner.take_references();
-            for (key, changed) in references {
-                if let Some(user) = find_cycle(&index, &key, &changed) {
-                    let line = self.rows.lines.get(&user).copied().unwrap_or_default();
-                    let message = format!("by `{key}`, this user would come to report to itself");
-                    self.report.errors.error(Problem::new(line, "CYCLE", message));
-                }
-            }
-        }
-        if self.options.mode == ImportMode::Merge || !self.report.errors.is_empty() {
-            return Ok(());
-        }
-        // Who only loses the last account to a row becomes part of its user, emails and all, and is not removed.
-        self.report.absorbed = changeset.settle().await? as u64;
-        let (absent, all) = {
-            let index = self.directory.index();
-            let absent: Vec<UserId> = index.user_ids().filter(|user| !self.rows.lines.contains_key(user)).collect();
-            (absent, index.everybody().len())
-        };
-        let absent: Vec<UserRecord> = {
-            let mut found = changeset.users(&absent).await?;
-            absent.iter().filter_map(|user| found.remove(user)).collect()
-        };
-        let count = absent.len() as u64;
-        if count * 10 > all && self.options.confirm_removals != Some(count) {
-            let message = format!(
-                "the file lacks {count} of {all} users, and REPLACE removes them; if that is meant, confirm the \
-                 number of removals: {count}"
-            );
-            self.report.errors.error(Problem::new(1, "REMOVALS_NOT_CONFIRMED", message));
-            return Ok(());
-        }
-        self.report.removed = count;
-        match changeset.delete_users(absent, AssociationRule::Import).await {
-            Err(error @ Error::InUse { .. }) => {
-                self.report.errors.error(Problem::new(1, "IN_USE", error.to_string()));
-                Ok(())
-            }
-            other => other,
-        }
+    async fn take(&mut self, step: Step) -> Result<()> {
+        let wanted = self.most - self.changes.len();
+        self.changes.extend(step.changes.into_iter().take(wanted));
+        Ok(())
+    }
+
+    async fn begin_again(&mut self) -> Result<()> {
+        self.changes.clear();
+        Ok(())
     }
 }
 
-fn same(before: &UserRecord, after: &UserRecord) -> bool {
-    Record::User(before.clone()).same_content(&Record::User(after.clone()))
+impl Outcome {
+    /// The report with what is wrong and what is worth a look.
+    pub(in crate::directory) fn into_report(self) -> ImportReport {
+        let Findings { errors, warnings, bad, .. } = self.findings;
+        ImportReport { errors, warnings, bad_lines: bad, ..self.report }
+    }
 }

@@ -1,4 +1,4 @@
-//! CSV. How a file of users is read into cells and written from them.
+//! CSV. How a file of users is read into cells and written from them; of org units: `unit`.
 //!
 //! A file goes through three steps, each of which knows nothing of the next: bytes become text in which every byte was
 //! understood (`decode`), text becomes rows with true line numbers ([`Reader`]), and the header row becomes a target for
@@ -9,26 +9,44 @@
 //! stand for, the database.
 
 pub mod cell;
+mod change;
 mod claim;
+mod compare;
 mod decode;
+mod errors;
 mod export;
 mod header;
+mod heir;
 mod import;
+mod known;
+mod layout;
+mod lines;
+mod parameters;
 mod plan;
 mod problem;
 mod read;
+mod reference;
 mod rows;
 mod scan;
+mod spelling;
+mod template;
+mod unit;
 mod write;
 
+pub use change::{CellChange, ChangeKind, RowChange};
+pub(in crate::directory) use compare::{Outcome, Output, Source, compare};
 pub use decode::Encoding;
-pub use export::Export;
-pub use header::{Columns, Mapping, Source, Target};
-pub use import::{ImportMode, ImportOptions, ImportReport, Problems};
-pub use problem::Problem;
+pub use errors::write_error_rows;
+pub use export::{Export, ExportOptions};
+pub use header::{ColumnSource, Columns, Mapping, Target};
+pub(in crate::directory) use import::settle;
+pub use import::{ImportMode, ImportOptions, ImportReport};
+pub use layout::split_columns;
+pub(in crate::directory) use plan::Step;
+pub use problem::{Problem, Problems};
 pub use read::{Detected, Limits, Options, Reader};
 pub use scan::Row;
-pub use write::{Style, Writer};
+pub use write::{Delimiter, Style, Writer};
 
 #[cfg(test)]
 mod tests;

@@ -1,179 +1,230 @@
-//! What one row makes of its user.
+//! What one row makes of its user and of accounts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use entity::attribute::{self, AttributeType};
-use entity::{IntegrationId, UserId, user};
+use entity::attribute::AttributeType;
+use entity::integration_account::{self, AccountStatus, AssociationRule};
+use entity::{IntegrationAccountId, UserId, user};
 
-use super::cell::{Token, restore, split_tokens};
+use super::cell::{restore, split_tokens};
+use super::change::{CellChange, ChangeKind, RowChange, account_cells, cells, token};
 use super::import::{ImportMode, ImportReport};
-use super::rows::Rows;
+use super::known::Known;
+use super::problem::Findings;
+use super::reference::References;
+use super::spelling::Spellings;
 use super::{Columns, Problem, Row, Target};
-use crate::directory::Directory;
-use crate::directory::changeset::Changeset;
+use crate::directory::association::{Stamp, associate};
 use crate::directory::user::check_name;
-use crate::index::Index;
-use crate::record::UserRecord;
+use crate::record::{Record, UserRecord};
 use crate::value::{Email, GlobalId, Key, Value, parse};
 
-/// A row's user as it is and as the row wants it, and the accounts that its cells name.
-pub(super) struct Planned {
-    pub(super) line: u64,
-    pub(super) before: Option<UserRecord>,
-    pub(super) after: UserRecord,
-    pub(super) accounts: Vec<NamedAccounts>,
+/// The records that some rows change, as they are.
+#[derive(Default)]
+pub(super) struct Fetched {
+    pub(super) users: HashMap<UserId, UserRecord>,
+    pub(super) accounts: HashMap<IntegrationAccountId, integration_account::Model>,
 }
 
-/// The cell of one integration.
-pub(super) struct NamedAccounts {
-    pub(super) integration: IntegrationId,
-    /// The title of its column.
-    pub(super) title: Option<String>,
-    pub(super) tokens: Vec<Token>,
+/// Records before and after, and what that is for people.
+#[derive(Default)]
+pub(in crate::directory) struct Step {
+    pub(in crate::directory) records: Vec<(Option<Record>, Option<Record>)>,
+    pub(in crate::directory) changes: Vec<RowChange>,
 }
 
-/// Makes plans of rows, and remembers what must be compared between rows.
-pub(super) struct Planner<'a> {
-    directory: &'a Directory,
-    columns: &'a Columns,
-    rows: &'a Rows,
-    mode: ImportMode,
-    attributes: Vec<Arc<attribute::Model>>,
-    /// By the key of a USER attribute, whom its users name from now on.
-    references: HashMap<String, HashMap<UserId, Option<UserId>>>,
+/// Compares rows, and remembers what must be compared between them.
+pub(super) struct Planner {
+    known: Arc<Known>,
+    /// Whether to say what changes.
+    tells: bool,
+    /// By the place of a USER attribute, whom users name from now on.
+    pub(super) references: HashMap<usize, References>,
     /// Where each value of an attribute with unique values stands.
     unique: HashMap<(usize, Key), u64>,
-    has_accounts: bool,
+    pub(super) spellings: Spellings,
 }
 
-impl<'a> Planner<'a> {
-    pub(super) fn new(directory: &'a Directory, columns: &'a Columns, rows: &'a Rows, mode: ImportMode) -> Self {
-        Self {
-            directory,
-            columns,
-            rows,
-            mode,
-            attributes: directory.index().attributes().to_vec(),
-            references: HashMap::new(),
-            unique: HashMap::new(),
-            has_accounts: columns.targets().any(|target| matches!(target, Target::Accounts(_))),
+impl Planner {
+    pub(super) fn new(known: Arc<Known>, tells: bool) -> Self {
+        let spellings = Spellings::default();
+        Self { known, tells, references: HashMap::new(), unique: HashMap::new(), spellings }
+    }
+
+    /// What the readings before have found.
+    pub(super) fn known(&self) -> &Arc<Known> {
+        &self.known
+    }
+
+    /// Compares one row with its user, who is new without `before`.
+    pub(super) fn compare(
+        &mut self,
+        (number, row): (u32, &Row),
+        (user, before): (UserId, Option<UserRecord>),
+        fetched: &Fetched,
+        report: &mut ImportReport,
+        findings: &mut Findings,
+        step: &mut Step,
+    ) {
+        let Some(mut after) = self.plan(number, row, user, before.as_ref(), findings) else { return };
+        if findings.is_bad(row.line()) {
+            return;
         }
+        let known = self.known.clone();
+        if known.heirs.is_absorbed(user) {
+            report.unchanged += 1;
+            return;
+        }
+        let is_touched = known.claims.touches(number);
+        let is_same = before.as_ref() == Some(&after);
+        if is_same && !is_touched {
+            report.unchanged += 1;
+            return;
+        }
+        after.row.is_automatic = false;
+        let mut accounts = Vec::new();
+        self.accounts((number, row), &after, before.as_ref(), fetched, &mut accounts, report);
+        let kind = match before {
+            None => ChangeKind::Created,
+            Some(_) => ChangeKind::Updated,
+        };
+        match kind {
+            ChangeKind::Created => report.created += 1,
+            _ => report.updated += 1,
+        }
+        if self.tells {
+            step.changes.push(self.tell(row, kind, before.as_ref(), &after, &accounts, fetched));
+        }
+        step.records.push((before.map(Record::User), Some(Record::User(after))));
+        let accounts = accounts
+            .into_iter()
+            .map(|(before, after)| (before.map(Record::IntegrationAccount), after.map(Record::IntegrationAccount)));
+        step.records.extend(accounts);
     }
 
-    /// Whether the file has a column of accounts.
-    pub(super) fn has_accounts(&self) -> bool {
-        self.has_accounts
-    }
-
-    /// Whom users name from now on, by the key of the attribute.
-    pub(super) fn take_references(&mut self) -> Vec<(String, HashMap<UserId, Option<UserId>>)> {
-        std::mem::take(&mut self.references).into_iter().collect()
-    }
-
-    /// What the row makes of its user; none where it has problems, which go to the report.
+    /// The user as the row wants it; none where the row has problems.
     pub(super) fn plan(
         &mut self,
+        number: u32,
         row: &Row,
         user: UserId,
-        before: Option<UserRecord>,
-        changeset: &Changeset,
-        report: &mut ImportReport,
-    ) -> Option<Planned> {
-        let errors = report.errors.count;
-        let mut after = before.clone().unwrap_or_else(|| new_user(user, changeset));
-        let is_new = before.is_none();
-        let mut accounts = Vec::new();
-        let directory = self.directory;
-        let index = directory.index();
-        for (place, target) in self.columns.targets().enumerate() {
+        before: Option<&UserRecord>,
+        findings: &mut Findings,
+    ) -> Option<UserRecord> {
+        let known = self.known.clone();
+        let errors = findings.errors.count;
+        let mut after = before.cloned().unwrap_or_else(|| new_user(user, &known.stamp));
+        let mut name = Vec::new();
+        for (place, target) in known.columns.targets().enumerate() {
             let cell = restore(row.get(place).unwrap_or_default());
             let problem = match target {
-                Target::Id | Target::Ignored => None,
-                Target::Name => self.name(cell, &mut after),
+                // Of accounts the reading before has spoken.
+                Target::Id | Target::Ignored | Target::Accounts(_) => None,
+                Target::Name(part) => {
+                    name.push((*part, place, cell));
+                    None
+                }
                 Target::Email => {
                     self.email(cell, &mut after);
                     None
                 }
                 Target::Attribute { index: at, dates } => {
-                    let attribute = self.attributes[*at].clone();
-                    let value = parse(&attribute, cell, dates, |reference| {
-                        self.find_user(&index, reference).filter(|user| !changeset.has_removed(*user))
-                    });
-                    match value {
-                        Ok(value) => self.value(*at, &attribute, value.as_ref(), row.line(), &index, &mut after),
-                        Err((code, message)) => Some((code, message)),
+                    let attribute = &known.attributes[*at];
+                    let find_user = |reference: &str| known.named(reference).filter(|user| known.stays(*user));
+                    match parse(attribute, cell, dates, find_user) {
+                        Ok(value) => self.value(*at, number, row.line(), value.as_ref(), &mut after, findings),
+                        Err(problem) => Some(problem),
                     }
                 }
-                Target::Accounts(integration) => match split_tokens(cell) {
-                    Ok(tokens) => {
-                        let title = self.columns.title(place).map(str::to_owned);
-                        accounts.push(NamedAccounts { integration: *integration, title, tokens });
-                        None
-                    }
-                    Err((code, message)) => Some((code, message)),
-                },
             };
             if let Some((code, message)) = problem {
-                let problem = Problem::new(row.line(), code, message).in_column(self.columns.title(place));
-                report.errors.error(problem.of_value(cell));
+                let problem = Problem::new(row.line(), code, message).in_column(known.columns.title(place));
+                findings.error(problem.of_value(cell));
             }
         }
-        if is_new {
-            // Columns that are there have spoken for themselves.
-            for (at, attribute) in self.attributes.iter().enumerate() {
-                let is_there = self
-                    .columns
-                    .targets()
-                    .any(|target| matches!(target, Target::Attribute { index, .. } if *index == at));
-                if attribute.is_required && !attribute.is_built_in && !is_there {
-                    let message = format!("a new user needs a value of `{}`; add the column", attribute.title);
-                    report.errors.error(Problem::new(row.line(), "REQUIRED", message));
-                }
-            }
+        set_name(name, &known.columns, row.line(), &mut after, findings);
+        if before.is_none() {
+            self.check_required(row.line(), findings);
         }
-        if report.errors.count > errors {
-            return None;
-        }
-        Some(Planned { line: row.line(), before, after, accounts })
+        self.drop_references(row.line(), &mut after, findings);
+        (findings.errors.count == errors).then_some(after)
     }
 
-    fn name(&self, cell: &str, after: &mut UserRecord) -> Option<(&'static str, String)> {
-        let mut violations = Vec::new();
-        after.row.name = check_name(cell, "name", &mut violations);
-        violations.pop().map(|violation| (violation.code, violation.message))
+    /// A new user needs values of required attributes. Columns that are there have spoken for themselves.
+    fn check_required(&self, line: u64, findings: &mut Findings) {
+        let columns = &self.known.columns;
+        let has = |at: usize| {
+            columns.targets().any(|target| matches!(target, Target::Attribute { index, .. } if *index == at))
+        };
+        for (at, attribute) in self.known.attributes.iter().enumerate() {
+            if attribute.is_required && !attribute.is_built_in && !has(at) {
+                let message = format!("a new user needs a value of `{}`; add the column", attribute.title);
+                findings.error(Problem::new(line, "REQUIRED", message));
+            }
+        }
+    }
+
+    /// Empties values, in columns that the file does not have, that name users who are removed.
+    fn drop_references(&self, line: u64, after: &mut UserRecord, findings: &mut Findings) {
+        if self.known.mode == ImportMode::Merge {
+            return;
+        }
+        let Some(document) = after.row.attributes.as_object_mut() else { return };
+        for attribute in self.known.attributes.iter().filter(|attribute| attribute.r#type == AttributeType::User) {
+            let stored = document.get(&attribute.key);
+            let Some(Value::User(named)) = stored.and_then(|stored| Value::from_stored(attribute.r#type, stored))
+            else {
+                continue;
+            };
+            if self.known.stays(named) {
+                continue;
+            }
+            if attribute.is_required {
+                let of = self.known.index.email_of(named).unwrap_or_default().to_owned();
+                let message =
+                    format!("`{}` must have a value, and the file removes the user it names", attribute.title);
+                findings.error(Problem::new(line, "IN_USE", message).of_value(&of));
+            }
+            document.remove(&attribute.key);
+        }
     }
 
     fn email(&self, cell: &str, after: &mut UserRecord) {
         // The first reading has refused rows without an email.
         let Ok(email) = Email::parse(cell) else { return };
-        if after.row.email.is_empty() {
-            after.row.email = email.into_string();
-        } else {
-            after.set_email(email.into_string());
+        after.set_email(email.into_string());
+        let (id, known) = (after.row.id, &self.known);
+        for absorbed in known.heirs.absorbed_by(id) {
+            after.further_emails.extend(known.index.emails_of(*absorbed).into_iter().map(str::to_owned));
         }
-        let id = after.row.id;
-        after.further_emails.retain(|email| self.rows.emails.get(email).is_none_or(|owner| *owner == id));
+        // An email that another row gives to another user is that user's.
+        let is_kept = |email: &String| {
+            known.rows.with_email(email).is_none_or(|owner| owner == id || known.heirs.is_absorbed(owner))
+        };
+        after.further_emails.retain(is_kept);
+        after.further_emails.remove(&after.row.email);
     }
 
     fn value(
         &mut self,
         at: usize,
-        attribute: &attribute::Model,
-        value: Option<&Value>,
+        number: u32,
         line: u64,
-        index: &Index,
+        value: Option<&Value>,
         after: &mut UserRecord,
+        findings: &mut Findings,
     ) -> Option<(&'static str, String)> {
-        let user = after.row.id;
+        let known = self.known.clone();
+        let attribute = &known.attributes[at];
         if value.is_none() && attribute.is_required {
             return Some(("REQUIRED", format!("`{}` must have a value", attribute.title)));
         }
         if attribute.is_unique {
             for key in value.into_iter().flat_map(Value::keys) {
-                let others = index.other_holders(&attribute.key, &key, user);
+                let others = known.index.other_holders(&attribute.key, &key, after.row.id);
                 // Users of the file have their own cell compared instead of what they had.
-                if others.iter().any(|other| self.is_untouched(*other)) {
+                if others.iter().any(|other| known.is_untouched(*other)) {
                     return Some(("NOT_UNIQUE", "another user has this value, and values are unique".to_owned()));
                 }
                 if let Some(first) = self.unique.insert((at, key), line) {
@@ -183,7 +234,13 @@ impl<'a> Planner<'a> {
         }
         let document = after.row.attributes.as_object_mut()?;
         let stored = value.map(Value::to_stored);
-        if document.get(&attribute.key) == stored.as_ref() {
+        let is_new = document.get(&attribute.key) != stored.as_ref();
+        if let Some(Value::Text(text)) = value.filter(|_| attribute.r#type == AttributeType::Text)
+            && let Some((line, message)) = self.spellings.note(at, text, line, is_new)
+        {
+            findings.warn(Problem::new(line, "OTHER_SPELLING", message).in_column(Some(&attribute.title)));
+        }
+        if !is_new {
             return None;
         }
         if attribute.r#type == AttributeType::User {
@@ -191,7 +248,7 @@ impl<'a> Planner<'a> {
                 Some(Value::User(named)) => Some(*named),
                 _ => None,
             };
-            self.references.entry(attribute.key.clone()).or_default().insert(user, named);
+            self.references.entry(at).or_default().set(number, named, &known.rows);
         }
         match stored {
             Some(stored) => document.insert(attribute.key.clone(), stored),
@@ -200,67 +257,159 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// The user that a value names, in the file or in the directory.
-    fn find_user(&self, index: &Index, reference: &str) -> Option<UserId> {
-        let user = match UserId::parse(reference) {
-            Ok(id) => index.has_user(id).then_some(id)?,
-            Err(_) => {
-                let email = Email::parse(reference).ok()?.into_string();
-                match self.rows.emails.get(&email) {
-                    Some(user) => *user,
-                    None => index.user_with_email(&email)?,
-                }
-            }
-        };
-        (self.rows.lines.contains_key(&user) || self.is_untouched(user)).then_some(user)
-    }
-
-    /// Whether a user is not in the file and stays as it is.
-    fn is_untouched(&self, user: UserId) -> bool {
-        self.mode == ImportMode::Merge && !self.rows.lines.contains_key(&user)
-    }
-
-    /// A row by a further email of a user that has a row of its own may only repeat what that user has.
-    pub(super) fn compare_leftover(
-        &mut self,
-        row: &Row,
-        user: UserId,
-        record: &UserRecord,
-        changeset: &Changeset,
+    /// What becomes of the accounts that the row's user gets and gives up.
+    fn accounts(
+        &self,
+        (number, row): (u32, &Row),
+        after: &UserRecord,
+        before: Option<&UserRecord>,
+        fetched: &Fetched,
+        into: &mut Vec<(Option<integration_account::Model>, Option<integration_account::Model>)>,
         report: &mut ImportReport,
     ) {
-        let own = self.rows.lines.get(&user).copied().unwrap_or_default();
-        let mut aside = ImportReport::default();
-        let plan = Self::new(self.directory, self.columns, self.rows, self.mode).plan(
-            row,
-            user,
-            Some(record.clone()),
-            changeset,
-            &mut aside,
+        let known = &self.known;
+        let user = after.row.id;
+        let of = |id: IntegrationAccountId| fetched.accounts.get(&id).cloned();
+        let give = |account: integration_account::Model, rule| {
+            let mut given = account.clone();
+            associate(&mut given, Some(user), rule, &known.stamp);
+            (Some(account), Some(given))
+        };
+        for account in known.claims.taken_by(number).filter_map(of) {
+            report.accounts_moved += 1;
+            into.push(give(account, AssociationRule::Import));
+        }
+        for account in known.along(user).filter_map(of) {
+            report.accounts_moved += 1;
+            let by_email = account
+                .email
+                .as_ref()
+                .is_some_and(|email| after.further_emails.contains(email) || *email == after.row.email);
+            into.push(give(account, if by_email { AssociationRule::Email } else { AssociationRule::Import }));
+        }
+        if before.is_none_or(|before| before.row.email != after.row.email) {
+            let unmatched = known.index.unmatched_with_email(&after.row.email).into_iter();
+            for account in unmatched.filter(|id| !known.claims.is_taken(*id)).filter_map(of) {
+                into.push(give(account, AssociationRule::Email));
+            }
+        }
+        for account in known.claims.left_by(number).filter_map(of) {
+            report.accounts_unlinked += 1;
+            let mut left = account.clone();
+            associate(&mut left, None, AssociationRule::Import, &known.stamp);
+            // A claim goes: nobody but the claim has ever said that there is such an account.
+            let left = (account.status != AccountStatus::Claimed).then_some(left);
+            into.push((Some(account), left));
+        }
+        for (place, target) in known.columns.targets().enumerate() {
+            let Target::Accounts(integration) = target else { continue };
+            let tokens = split_tokens(restore(row.get(place).unwrap_or_default())).unwrap_or_default();
+            let mut made = HashSet::new();
+            for token in tokens {
+                if known.index.find_accounts(*integration, token.as_ref()).is_empty() && made.insert(token.key()) {
+                    report.accounts_claimed += 1;
+                    into.push((None, Some(known.claimed(&token, *integration, user))));
+                }
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        row: &Row,
+        kind: ChangeKind,
+        before: Option<&UserRecord>,
+        after: &UserRecord,
+        accounts: &[(Option<integration_account::Model>, Option<integration_account::Model>)],
+        fetched: &Fetched,
+    ) -> RowChange {
+        let known = &self.known;
+        let user = after.row.id;
+        let email_of = |id: UserId| known.index.email_of(id).map(str::to_owned).or_else(|| known.email_in(row, id));
+        let mut changed: Vec<CellChange> = cells(before, Some(after), &known.attributes, &email_of);
+        let own: Vec<IntegrationAccountId> = before.map(|_| known.index.accounts_of(user)).unwrap_or_default();
+        let had: Vec<_> = own.iter().filter_map(|id| fetched.accounts.get(id)).collect();
+        let moved: HashSet<IntegrationAccountId> =
+            accounts.iter().filter_map(|(before, _)| before.as_ref().map(|account| account.id)).collect();
+        let stays =
+            |account: &&&integration_account::Model| !moved.contains(&account.id) && !known.claims.is_taken(account.id);
+        let mut has: Vec<_> = had.iter().filter(stays).copied().collect();
+        has.extend(
+            accounts.iter().filter_map(|(_, after)| after.as_ref().filter(|account| account.user_id == Some(user))),
         );
-        let repeats = plan.is_some_and(|plan| {
-            let stored = plan.after.row.attributes.as_object().into_iter().flatten();
-            let index = self.directory.index();
-            let is_own = |named: &NamedAccounts, token: &Token| {
-                let found = index.find_accounts(named.integration, token.as_ref());
-                !found.is_empty() && found.iter().all(|account| index.owner_of(*account) == Some(user))
+        changed.extend(account_cells(&had, &has, &known.index));
+        let mut notes = Vec::new();
+        for (before, _) in accounts {
+            let Some(account) = before.as_ref().filter(|account| account.user_id.is_some_and(|owner| owner != user))
+            else {
+                continue;
             };
+            let from = account.user_id.and_then(|owner| known.index.email_of(owner)).unwrap_or_default();
+            notes.push(format!("the account `{}` comes from {from}", token(account, &known.index).text()));
+        }
+        for absorbed in known.heirs.absorbed_by(user) {
+            notes.push(format!("{} becomes part of this user", known.index.email_of(*absorbed).unwrap_or_default()));
+        }
+        RowChange {
+            line: Some(row.line()),
+            kind,
+            record: before.map(|_| user.to_global()),
+            label: after.row.name.clone(),
+            detail: after.row.email.clone(),
+            cells: changed,
+            notes,
+        }
+    }
+
+    /// Whether a row by a further email of a user that has a row of its own only repeats what that user has; a warning
+    /// says so, or an error that it does not.
+    pub(super) fn compare_leftover(&mut self, number: u32, row: &Row, record: &UserRecord, findings: &mut Findings) {
+        let known = self.known.clone();
+        let user = record.row.id;
+        let own = known.rows.line_of(user).unwrap_or_default();
+        let plan = self.plan(number, row, user, Some(record), &mut Findings::default());
+        let repeats = plan.is_some_and(|plan| {
+            let stored = plan.row.attributes.as_object().into_iter().flatten();
             stored.into_iter().all(|(key, value)| record.row.attributes.get(key) == Some(value))
-                && plan.accounts.iter().all(|named| named.tokens.iter().all(|token| is_own(named, token)))
+                && known.repeats_accounts(row, user)
         });
         let email = &record.row.email;
         if repeats {
             let message = format!("this record is part of {email} now, which is on line {own}; the row was skipped");
-            report.warnings.error(Problem::new(row.line(), "PART_OF_ANOTHER", message));
-            report.unchanged += 1;
+            findings.warn(Problem::new(row.line(), "PART_OF_ANOTHER", message));
         } else {
             let message = format!("line {own} is of the same user ({email}); keep one of the two rows");
-            report.errors.error(Problem::new(row.line(), "DUPLICATE_USER", message));
+            findings.error(Problem::new(row.line(), "DUPLICATE_USER", message));
         }
     }
 }
 
-fn new_user(id: UserId, changeset: &Changeset) -> UserRecord {
+/// Joins the parts of a name in their order, those that are empty left out.
+fn set_name(
+    mut parts: Vec<(usize, usize, &str)>,
+    columns: &Columns,
+    line: u64,
+    after: &mut UserRecord,
+    findings: &mut Findings,
+) {
+    parts.sort_unstable();
+    let Some((_, first, _)) = parts.first().copied() else { return };
+    let texts: Vec<&str> = parts.iter().map(|(_, _, cell)| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+    let mut violations = Vec::new();
+    let name = match parts.as_slice() {
+        [(_, _, cell)] => check_name(cell, "name", &mut violations),
+        _ => check_name(&texts.join(" "), "name", &mut violations),
+    };
+    match violations.pop() {
+        None => after.row.name = name,
+        Some(violation) => {
+            let problem = Problem::new(line, violation.code, violation.message).in_column(columns.title(first));
+            findings.error(problem.of_value(&texts.join(" ")));
+        }
+    }
+}
+
+fn new_user(id: UserId, stamp: &Stamp) -> UserRecord {
     UserRecord {
         row: user::Model {
             id,
@@ -268,10 +417,10 @@ fn new_user(id: UserId, changeset: &Changeset) -> UserRecord {
             email: String::new(),
             attributes: serde_json::json!({}),
             is_automatic: false,
-            version: changeset.number(),
-            created_at: changeset.now(),
-            updated_at: changeset.now(),
+            version: stamp.number,
+            created_at: stamp.now,
+            updated_at: stamp.now,
         },
-        further_emails: std::collections::BTreeSet::new(),
+        further_emails: BTreeSet::new(),
     }
 }

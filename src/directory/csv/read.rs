@@ -4,6 +4,8 @@
 
 use std::io::Read;
 
+use serde::{Deserialize, Serialize};
+
 use super::Problem;
 use super::decode::{Decoder, Encoding, Flaw};
 use super::scan::{Row, Scan, line_breaks, scan, special_bytes};
@@ -44,7 +46,7 @@ pub struct Options {
 }
 
 /// How a file turned out to be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detected {
     /// Its encoding.
     pub encoding: Encoding,

@@ -1,15 +1,18 @@
-//! The first reading of a file: which user each row is of, before any row is applied.
+//! The first reading of a file: which user each row is of, before anything is compared.
 //!
 //! A row may name users that stand further down, and two rows may be of one user; so every row finds its user first.
+//! What is kept of a row is a few dozen bytes, so that a million rows fit beside the index.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{Seek, SeekFrom};
 
 use entity::UserId;
+use hashbrown::HashTable;
+use roaring::RoaringBitmap;
 
-use super::import::{ImportOptions, Problems};
+use super::import::ImportOptions;
+use super::problem::Findings;
 use super::{Columns, Options, Problem, Reader, Row, Target};
 use crate::directory::Clock;
 use crate::index::Index;
@@ -25,18 +28,57 @@ pub(super) enum Match {
     /// A user that another row is of, too, found by a further email: what is left of a record that became part of
     /// another. It may only repeat what that user has.
     Leftover(UserId),
+    /// A user of the directory whose row cannot be imported, and who therefore stays as it is.
+    Untouched(UserId),
     /// None: the row has a problem that says why.
     Nobody,
 }
 
-/// What the first reading finds.
+impl Match {
+    /// The user that the row makes or changes.
+    pub(super) fn subject(self) -> Option<UserId> {
+        match self {
+            Self::Known(user) | Self::New(user) => Some(user),
+            Self::Leftover(_) | Self::Untouched(_) | Self::Nobody => None,
+        }
+    }
+
+    /// The user whose row it is, also of one that stays as it is.
+    fn user(self) -> Option<UserId> {
+        match self {
+            Self::Known(user) | Self::New(user) | Self::Untouched(user) => Some(user),
+            Self::Leftover(_) | Self::Nobody => None,
+        }
+    }
+}
+
+/// An email that a row gives its user, and that another user has.
+pub(super) struct Take {
+    pub(super) row: u32,
+    pub(super) email: String,
+    pub(super) owner: UserId,
+}
+
+struct Place {
+    line: u32,
+    /// Whether the row is the user's own: it did not come by an email that is only one of the user's further ones.
+    is_own: bool,
+    found: Match,
+}
+
+/// What the first reading finds. Rows are numbered from 0, those without cells left out.
+#[derive(Default)]
 pub(super) struct Rows {
-    /// One per row that has cells, in the file's order.
-    pub(super) matches: Vec<Match>,
-    /// Whose the emails are that the rows give as primary ones.
-    pub(super) emails: HashMap<String, UserId>,
-    /// The line of each user's row.
-    pub(super) lines: HashMap<UserId, u64>,
+    places: Vec<Place>,
+    /// A keyed 64-bit hash of the email that each row gives its user. That two of a few million emails share one is
+    /// less likely than a flipped bit.
+    emails: Vec<u64>,
+    /// Rows by their user.
+    by_user: HashTable<u32>,
+    /// Rows by the email that they give.
+    by_email: HashTable<u32>,
+    takes: Vec<Take>,
+    hasher: RandomState,
 }
 
 /// Opens the file from its beginning.
@@ -47,77 +89,127 @@ pub(super) fn open(file: &File, options: &ImportOptions) -> Result<Reader, Probl
     Reader::open(file, Options { encoding: options.encoding, delimiter: options.delimiter, limits: options.limits })
 }
 
-/// Reads the file once and matches every row; problems of syntax are noted here and not again.
+/// Reads the file once and matches every row but those on the lines to `skip`; problems of syntax are noted here and
+/// in no later reading.
 pub(super) fn match_rows(
     reader: &mut Reader,
     columns: &Columns,
     index: &Index,
     clock: &Clock,
-    problems: &mut Problems,
+    skip: &RoaringBitmap,
+    findings: &mut Findings,
 ) -> Rows {
-    let mut rows = Rows { matches: Vec::new(), emails: HashMap::new(), lines: HashMap::new() };
-    let mut by_user: HashMap<UserId, (usize, u64, bool)> = HashMap::new();
-    let (id, email) = (columns.place_of(&Target::Id), columns.place_of(&Target::Email));
+    let mut rows = Rows::default();
     let mut row = Row::default();
+    let search = Search { columns, index, clock };
     loop {
         match reader.next(&mut row) {
             Ok(false) => break,
-            Ok(true) => {}
-            Err(problem) => {
-                problems.error(problem);
-                if reader.is_broken() {
-                    break;
+            Ok(true) if is_in(skip, row.line()) => {
+                let found = search.known(&row).map_or(Match::Nobody, Match::Untouched);
+                rows.push(row.line(), found, 0);
+            }
+            Ok(true) => {
+                if let Err(problem) = search.place(&row, &mut rows) {
+                    rows.push(row.line(), search.known(&row).map_or(Match::Nobody, Match::Untouched), 0);
+                    findings.error(problem);
                 }
-                rows.matches.push(Match::Nobody);
-                continue;
+            }
+            Err(problem) if reader.is_broken() => {
+                findings.refuse(problem);
+                break;
+            }
+            Err(problem) => {
+                if !is_in(skip, problem.line) {
+                    findings.error(problem);
+                }
+                rows.push(row.line(), Match::Nobody, 0);
             }
         }
-        let cell = |place: Option<usize>| place.and_then(|place| row.get(place)).unwrap_or_default();
-        let email = match Email::parse(super::cell::restore(cell(email))) {
-            Ok(email) => email.into_string(),
-            Err(why) => {
-                let at = columns.place_of(&Target::Email).and_then(|place| columns.title(place));
-                let (code, message) = match cell(email).trim() {
-                    "" => ("REQUIRED", "a user needs an email; fill the cell, or take the row out".to_owned()),
-                    _ => ("NOT_AN_EMAIL", why),
-                };
-                problems.error(Problem::new(row.line(), code, message).in_column(at).of_value(cell(email)));
-                rows.matches.push(Match::Nobody);
-                continue;
-            }
+    }
+    rows.takes.retain(|take| rows.places[take.row as usize].found.subject().is_some());
+    rows
+}
+
+/// Reads the file once more: every row with its number; none for one with a problem of syntax. Stops where `take` says
+/// so.
+pub(super) fn each_row(reader: &mut Reader, mut take: impl FnMut(u32, Option<&Row>) -> bool) {
+    let mut row = Row::default();
+    let mut number = 0;
+    loop {
+        let wants_more = match reader.next(&mut row) {
+            Ok(false) => return,
+            Ok(true) => take(number, Some(&row)),
+            Err(_) if reader.is_broken() => return,
+            Err(_) => take(number, None),
         };
-        let by_email = index.user_with_email(&email);
-        let found = match cell(id).trim() {
-            "" => by_email.map_or_else(|| Ok(Match::New(clock.id())), |user| Ok(Match::Known(user))),
+        if !wants_more {
+            return;
+        }
+        number += 1;
+    }
+}
+
+fn is_in(lines: &RoaringBitmap, line: u64) -> bool {
+    u32::try_from(line).is_ok_and(|line| lines.contains(line))
+}
+
+struct Search<'a> {
+    columns: &'a Columns,
+    index: &'a Index,
+    clock: &'a Clock,
+}
+
+impl Search<'_> {
+    fn cell<'a>(&self, row: &'a Row, target: &Target) -> &'a str {
+        self.columns.place_of(target).and_then(|place| row.get(place)).unwrap_or_default()
+    }
+
+    fn title(&self, target: &Target) -> Option<&str> {
+        self.columns.place_of(target).and_then(|place| self.columns.title(place))
+    }
+
+    /// The user of the directory that a row with a problem names.
+    fn known(&self, row: &Row) -> Option<UserId> {
+        let by_id = UserId::parse(self.cell(row, &Target::Id).trim()).ok().filter(|id| self.index.has_user(*id));
+        by_id.or_else(|| {
+            let email = Email::parse(super::cell::restore(self.cell(row, &Target::Email))).ok()?;
+            self.index.user_with_email(email.as_str())
+        })
+    }
+
+    fn place(&self, row: &Row, rows: &mut Rows) -> Result<(), Problem> {
+        let cell = self.cell(row, &Target::Email);
+        let email = Email::parse(super::cell::restore(cell)).map(Email::into_string).map_err(|why| {
+            let (code, message) = match cell.trim() {
+                "" => ("REQUIRED", "a user needs an email; fill the cell, or take the row out".to_owned()),
+                _ => ("NOT_AN_EMAIL", why),
+            };
+            Problem::new(row.line(), code, message).in_column(self.title(&Target::Email)).of_value(cell)
+        })?;
+        let owner = self.index.user_with_email(&email);
+        let id = self.cell(row, &Target::Id);
+        let found = match id.trim() {
+            "" => Ok(owner.map_or_else(|| Match::New(self.clock.id()), Match::Known)),
             text => match UserId::parse(text) {
-                Ok(user) if index.has_user(user) => Ok(Match::Known(user)),
+                Ok(user) if self.index.has_user(user) => Ok(Match::Known(user)),
                 // The record behind an id may have become part of another, which its email then finds.
-                Ok(_) => by_email.map(Match::Known).ok_or_else(|| {
+                Ok(_) => owner.map(Match::Known).ok_or_else(|| {
                     "there is no user with this id; empty the cell to add the row as a new user".to_owned()
                 }),
                 Err(why) => Err(why),
             },
         };
-        let found = match found {
-            Ok(found) => found,
-            Err(message) => {
-                let at = columns.place_of(&Target::Id).and_then(|place| columns.title(place));
-                problems.error(Problem::new(row.line(), "UNKNOWN_ID", message).in_column(at).of_value(cell(id)));
-                rows.matches.push(Match::Nobody);
-                continue;
-            }
-        };
+        let found = found.map_err(|message| {
+            Problem::new(row.line(), "UNKNOWN_ID", message).in_column(self.title(&Target::Id)).of_value(id)
+        })?;
         let found = match found {
             // The first of two rows with one new email makes the user; the second is found to be a double below.
-            Match::New(new) => match rows.emails.get(&email) {
-                Some(first) => Match::Known(*first),
-                None => Match::New(new),
-            },
+            Match::New(new) => rows.with_email(&email).map_or(Match::New(new), Match::Known),
             found => found,
         };
-        rows.place(found, row.line(), &email, index, &mut by_user, problems);
+        rows.place(found, row.line(), &email, owner, self.index)
     }
-    rows
 }
 
 impl Rows {
@@ -126,46 +218,130 @@ impl Rows {
         found: Match,
         line: u64,
         email: &str,
+        owner: Option<UserId>,
         index: &Index,
-        by_user: &mut HashMap<UserId, (usize, u64, bool)>,
-        problems: &mut Problems,
-    ) {
-        let (Match::Known(user) | Match::New(user) | Match::Leftover(user)) = found else { return };
-        // A row is a user's own unless it came by an email that is only one of the user's further ones.
-        let is_own =
-            index.email_of(user).is_none_or(|primary| primary == email) || index.user_with_email(email) != Some(user);
-        if is_own && let Some(other) = self.emails.get(email).filter(|other| **other != user) {
-            let first = self.lines.get(other).copied().unwrap_or_default();
+    ) -> Result<(), Problem> {
+        let Some(user) = found.subject() else { return Ok(()) };
+        let is_own = owner != Some(user) || index.email_of(user) == Some(email);
+        if is_own && let Some(other) = self.with_email(email).filter(|other| *other != user) {
+            let first = self.line_of(other).unwrap_or_default();
             let message = format!("line {first} gives this email to another user; an email is one user's");
-            problems.error(Problem::new(line, "DUPLICATE_EMAIL", message).of_value(&shorten(email)));
-            self.matches.push(Match::Nobody);
-            return;
+            return Err(Problem::new(line, "DUPLICATE_EMAIL", message).of_value(&shorten(email)));
         }
-        let place = self.matches.len();
-        match by_user.entry(user) {
-            Entry::Vacant(entry) => {
-                entry.insert((place, line, is_own));
-                self.lines.insert(user, line);
-                self.emails.insert(email.to_owned(), user);
-                self.matches.push(found);
-            }
-            Entry::Occupied(mut entry) => {
-                let (first, first_line, first_is_own) = *entry.get();
-                if is_own && !first_is_own {
-                    self.matches[first] = Match::Leftover(user);
-                    entry.insert((place, line, true));
-                    self.lines.insert(user, line);
-                    self.emails.retain(|_, owner| *owner != user);
-                    self.emails.insert(email.to_owned(), user);
-                    self.matches.push(Match::Known(user));
-                } else if !is_own && first_is_own {
-                    self.matches.push(Match::Leftover(user));
-                } else {
-                    self.matches.push(Match::Nobody);
+        let found = match self.row_of(user) {
+            None => found,
+            Some(first) => {
+                let (first_line, first_is_own) = {
+                    let place = &self.places[first as usize];
+                    (place.line, place.is_own)
+                };
+                let is_untouched = matches!(self.found(first), Match::Untouched(_));
+                if is_own == first_is_own || is_untouched {
                     let message = format!("line {first_line} is of the same user; keep one of the two rows");
-                    problems.error(Problem::new(line, "DUPLICATE_USER", message).of_value(&shorten(email)));
+                    return Err(Problem::new(line, "DUPLICATE_USER", message).of_value(&shorten(email)));
                 }
+                if first_is_own {
+                    self.push(line, Match::Leftover(user), 0);
+                    return Ok(());
+                }
+                self.places[first as usize].found = Match::Leftover(user);
+                self.forget(first);
+                Match::Known(user)
             }
+        };
+        let row = self.push(line, found, self.hash(email));
+        self.places[row as usize].is_own = is_own;
+        if let Some(owner) = owner.filter(|owner| *owner != user) {
+            self.takes.push(Take { row, email: email.to_owned(), owner });
         }
+        Ok(())
+    }
+
+    fn push(&mut self, line: u64, found: Match, email: u64) -> u32 {
+        let row = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
+        self.places.push(Place { line: u32::try_from(line).unwrap_or(u32::MAX), is_own: false, found });
+        self.emails.push(email);
+        let is_first = found.user().is_some_and(|user| self.row_of(user).is_none());
+        let (places, emails, hasher) = (&self.places, &self.emails, &self.hasher);
+        if let Some(user) = found.user().filter(|_| is_first) {
+            let hash_of = |row: &u32| places[*row as usize].found.user().map_or(0, |user| hasher.hash_one(user));
+            self.by_user.insert_unique(hasher.hash_one(user), row, hash_of);
+        }
+        if email != 0 {
+            self.by_email.insert_unique(email, row, |row| emails[*row as usize]);
+        }
+        row
+    }
+
+    /// Takes a row out of both look-ups.
+    fn forget(&mut self, row: u32) {
+        let at = row as usize;
+        let email = std::mem::take(&mut self.emails[at]);
+        if let Ok(entry) = self.by_email.find_entry(email, |known| *known == row) {
+            entry.remove();
+        }
+        if let Match::Leftover(user) = self.places[at].found
+            && let Ok(entry) = self.by_user.find_entry(self.hasher.hash_one(user), |known| *known == row)
+        {
+            entry.remove();
+        }
+    }
+
+    fn hash(&self, email: &str) -> u64 {
+        // Zero says that there is none.
+        self.hasher.hash_one(email).max(1)
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whose a row is.
+    pub(super) fn found(&self, row: u32) -> Match {
+        self.places.get(row as usize).map_or(Match::Nobody, |place| place.found)
+    }
+
+    /// The user of a row, also of one that stays as it is.
+    pub(super) fn user(&self, row: u32) -> Option<UserId> {
+        self.found(row).user()
+    }
+
+    /// The line of a row.
+    pub(super) fn line(&self, row: u32) -> u64 {
+        self.places.get(row as usize).map_or(0, |place| u64::from(place.line))
+    }
+
+    /// The row of a user, also of one that stays as it is.
+    pub(super) fn row_of(&self, user: UserId) -> Option<u32> {
+        let is_of = |row: &u32| self.places[*row as usize].found.user() == Some(user);
+        self.by_user.find(self.hasher.hash_one(user), is_of).copied()
+    }
+
+    /// The line of a user's row.
+    pub(super) fn line_of(&self, user: UserId) -> Option<u64> {
+        self.row_of(user).map(|row| self.line(row))
+    }
+
+    /// Whether the file makes or changes a user.
+    pub(super) fn changes(&self, user: UserId) -> bool {
+        self.row_of(user).is_some_and(|row| self.found(row).subject().is_some())
+    }
+
+    /// Whom the file gives an email as the primary one.
+    pub(super) fn with_email(&self, email: &str) -> Option<UserId> {
+        let hash = self.hash(email);
+        let row = self.by_email.find(hash, |row| self.emails[*row as usize] == hash)?;
+        self.found(*row).subject()
+    }
+
+    /// The emails that rows give their users and that other users have.
+    pub(super) fn takes(&self) -> &[Take] {
+        &self.takes
+    }
+
+    /// Whether any row is what is left of a record that became part of another.
+    pub(super) fn has_leftovers(&self) -> bool {
+        self.places.iter().any(|place| matches!(place.found, Match::Leftover(_)))
     }
 }

@@ -10,7 +10,7 @@ mod read;
 mod round_trip;
 
 fn bytes_of(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)).unwrap()
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hostile").join(name)).unwrap()
 }
 
 /// A problem as `line CODE [column] <value> message`.

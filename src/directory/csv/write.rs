@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::str::FromStr;
 
 use super::cell::neutralise;
 
@@ -20,21 +21,49 @@ pub struct Style {
     /// Whether the file begins with a byte-order mark, without which Excel opens a file of UTF-8 as one of the
     /// machine's older encoding. Programs may take the mark for a part of the first title.
     pub mark: bool,
+    /// What stands between cells.
+    pub delimiter: Delimiter,
 }
 
-/// Writes a file row by row: UTF-8, `,` between cells, LF after each row.
+/// What stands between cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Delimiter {
+    /// `,`
+    #[default]
+    Comma,
+    /// `;`, as spreadsheets write and expect where numbers have a decimal comma.
+    Semicolon,
+    /// A TAB.
+    Tab,
+}
+
+impl Delimiter {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Comma => b',',
+            Self::Semicolon => b';',
+            Self::Tab => b'\t',
+        }
+    }
+}
+
+impl FromStr for Delimiter {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "," => Ok(Self::Comma),
+            ";" => Ok(Self::Semicolon),
+            "tab" | "\t" | r"\t" => Ok(Self::Tab),
+            _ => Err("a file is written with `,` or `;` between cells, or with `tab`"),
+        }
+    }
+}
+
+/// Writes a file row by row: UTF-8, LF after each row.
 pub struct Writer<W: Write> {
     rows: csv::Writer<W>,
     raw: bool,
-}
-
-/// A writer of lines by the `csv` crate; rows are our own to keep at one width.
-fn lines<W: Write>(sink: W, quotes: csv::QuoteStyle) -> csv::Writer<W> {
-    csv::WriterBuilder::new()
-        .terminator(csv::Terminator::Any(b'\n'))
-        .quote_style(quotes)
-        .flexible(true)
-        .from_writer(sink)
 }
 
 impl<W: Write> Writer<W> {
@@ -47,10 +76,25 @@ impl<W: Write> Writer<W> {
             sink.write_all("\u{FEFF}".as_bytes())?;
         }
         // Quotes also keep Excel from taking a file whose first two bytes are `ID` for one of another format (SYLK).
-        let mut header = Self { rows: lines(sink, csv::QuoteStyle::Always), raw: style.raw };
+        let mut header = Self::lines(sink, style, csv::QuoteStyle::Always);
         header.write_row(titles)?;
-        let sink = header.finish()?;
-        Ok(Self { rows: lines(sink, csv::QuoteStyle::Necessary), raw: style.raw })
+        Ok(Self::resume(header.finish()?, style))
+    }
+
+    /// Goes on with a file after its header, or after any row.
+    pub(super) fn resume(sink: W, style: Style) -> Self {
+        Self::lines(sink, style, csv::QuoteStyle::Necessary)
+    }
+
+    /// Writes lines by the `csv` crate; rows are our own to keep at one width.
+    fn lines(sink: W, style: Style, quotes: csv::QuoteStyle) -> Self {
+        let rows = csv::WriterBuilder::new()
+            .delimiter(style.delimiter.byte())
+            .terminator(csv::Terminator::Any(b'\n'))
+            .quote_style(quotes)
+            .flexible(true)
+            .from_writer(sink);
+        Self { rows, raw: style.raw }
     }
 
     /// Writes one row.
@@ -58,10 +102,18 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of the sink.
     pub fn write_row<'a>(&mut self, cells: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
-        for cell in cells {
-            let cell = if self.raw { Cow::Borrowed(cell) } else { neutralise(cell) };
-            self.rows.write_field(cell.as_bytes())?;
-        }
+        cells.into_iter().try_for_each(|cell| self.write_cell(cell))?;
+        self.end_row()
+    }
+
+    /// Writes the next cell of a row.
+    pub(super) fn write_cell(&mut self, cell: &str) -> io::Result<()> {
+        let cell = if self.raw { Cow::Borrowed(cell) } else { neutralise(cell) };
+        Ok(self.rows.write_field(cell.as_bytes())?)
+    }
+
+    /// Ends a row whose cells are written.
+    pub(super) fn end_row(&mut self) -> io::Result<()> {
         Ok(self.rows.write_record(None::<&[u8]>)?)
     }
 
@@ -71,16 +123,5 @@ impl<W: Write> Writer<W> {
     /// Those of the sink.
     pub fn finish(self) -> io::Result<W> {
         self.rows.into_inner().map_err(csv::IntoInnerError::into_error)
-    }
-}
-
-impl Writer<Vec<u8>> {
-    /// What has been written since the last call: a piece of the file.
-    ///
-    /// # Errors
-    /// None that memory can cause.
-    pub fn take(&mut self) -> io::Result<Vec<u8>> {
-        let rows = std::mem::replace(&mut self.rows, lines(Vec::new(), csv::QuoteStyle::Necessary));
-        rows.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }

@@ -32,7 +32,9 @@ fn every_encoding_and_delimiter_gives_the_same_rows() {
 
 #[test]
 fn a_customer_export_is_read_as_it_comes() {
-    for (name, rows, delimiter) in [("hris/developers.csv", 128, b','), ("hris/developers-next-month.csv", 129, b';')] {
+    for (name, rows, delimiter) in
+        [("../hris/developers.csv", 128, b','), ("../hris/developers-next-month.csv", 129, b';')]
+    {
         let outcome = read_file(name);
         assert_eq!((outcome.rows.len(), outcome.header.len()), (rows, 22), "{name}");
         assert_eq!(outcome.problems, [""; 0], "{name}");
@@ -269,7 +271,7 @@ proptest! {
     #[test]
     fn a_problem_is_reported_on_its_true_line(
         line_break in prop::sample::select(vec!["\n", "\r\n", "\r"]),
-        // Per row: blank lines before it, and the line breaks in its quoted cell.
+        // Per row: blank lines before it, the line breaks in its quoted cell, and whether it is long.
         rows in prop::collection::vec(
             (0u64..3, prop::collection::vec(prop::sample::select(vec!["\n", "\r\n", "\r"]), 0..4), any::<bool>()),
             1..30,
@@ -281,6 +283,7 @@ proptest! {
         let mut file = format!("Name,Email,Role{line_break}").into_bytes();
         let mut line = 2;
         let mut planted = 0;
+        let mut lines = Vec::new();
         for (nth, (blank, breaks, is_long)) in rows.iter().enumerate() {
             file.extend(line_break.repeat(usize::try_from(*blank).unwrap()).bytes());
             line += blank;
@@ -294,12 +297,17 @@ proptest! {
             let text: String = breaks.iter().map(|line_break| format!("é{line_break}")).collect();
             let name = if *is_long { "Åsa ".repeat(20) } else { "Bo".into() };
             file.extend(format!("{name},\"{text}x\",\"\"{line_break}").bytes());
+            lines.push(line);
             line += 1 + breaks.len() as u64;
         }
         let outcome = read_all(file, Options::default());
         prop_assert_eq!(outcome.problems.len(), 1);
         let found = error.1.iter().any(|code| outcome.problems[0].starts_with(&format!("{planted} {code} ")));
         prop_assert!(found, "line {}: {:?}", planted, outcome.problems);
+        // Where reading goes on after the problem, it goes on at the right line.
+        let read: Vec<u64> = outcome.rows.iter().map(|(line, _)| *line).collect();
+        let all = if outcome.is_broken { &lines[..place] } else { &lines[..] };
+        prop_assert_eq!(read, all);
     }
 
     #[test]
