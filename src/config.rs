@@ -91,7 +91,8 @@ pub struct Http {
     #[arg(long, env = "ROSTER_MAX_CONNECTIONS", default_value_t = 1024)]
     pub max_connections: u32,
 
-    /// How long a client may take to send a request's headers, and how long a connection may stay idle between requests.
+    /// How long a client may take to send a request's headers, or to begin on a WebSocket, and how long a connection may
+    /// stay idle between requests.
     #[arg(long, env = "ROSTER_HEADER_TIMEOUT", value_name = "TIME", value_parser = time, default_value = "10s")]
     pub header_timeout: Duration,
 
@@ -111,7 +112,7 @@ pub struct Http {
     #[arg(long, env = "ROSTER_UPLOAD_DEADLINE", value_name = "TIME", value_parser = time, default_value = "5m")]
     pub upload_deadline: Duration,
 
-    /// The largest JSON body.
+    /// The largest JSON body, and the largest message on a WebSocket.
     #[arg(long, env = "ROSTER_MAX_BODY", value_name = "SIZE", value_parser = size, default_value = "8MiB")]
     pub max_body: u64,
 
@@ -134,6 +135,19 @@ pub struct Http {
     /// The most uploads and, counted apart, the most exports at a time; further ones are told to try again.
     #[arg(long, env = "ROSTER_MAX_TRANSFERS", default_value_t = 4)]
     pub max_transfers: u32,
+
+    /// The most WebSockets and event streams at a time, together; further ones are told to try again.
+    #[arg(long, env = "ROSTER_MAX_STREAMS", default_value_t = 256)]
+    pub max_streams: u32,
+
+    /// The most operations under way on one WebSocket.
+    #[arg(long, env = "ROSTER_MAX_OPERATIONS", default_value_t = 32)]
+    pub max_operations: u32,
+
+    /// How often a WebSocket is pinged, and an event stream shows that it is alive. A WebSocket from which nothing has
+    /// come between two pings is closed.
+    #[arg(long, env = "ROSTER_PING_INTERVAL", value_name = "TIME", value_parser = time, default_value = "20s")]
+    pub ping_interval: Duration,
 }
 
 /// What one GraphQL document may ask. Fragments count once for each place that spreads them.

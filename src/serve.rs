@@ -2,13 +2,15 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
 
 use crate::config::{Config, Store};
 use crate::database::{Database, Options};
-use crate::directory::csv::Style;
-use crate::directory::{Clock, Directory, Error};
-use crate::filter::Filter;
-use crate::http::{AppState, Backend, Produce, Refused, server};
+use crate::directory::csv::{ExportOptions, Style};
+use crate::directory::{self, Clock, Directory, Error};
+use crate::http::{AppState, Backend, Begin, Download, Produce, Refused, server};
 use crate::{graphql, telemetry};
 
 /// Serves the directory in `store`, until the process is told to stop.
@@ -24,9 +26,23 @@ pub async fn serve(store: &Store, config: &Config) -> anyhow::Result<()> {
     let state = AppState::new(backend(&directory), config, store.spool_dir())?;
     let address = listener.local_addr()?;
     tracing::info!(%address, users = directory.index().user_count(), "Roster listens on http://{address}/graphql");
+    let tending = tokio::spawn(tend(directory.clone()));
     server::serve(listener, state, stop).await;
+    tending.abort();
     directory.database().clone().close().await?;
     Ok(())
+}
+
+/// How often drafts that others have left are looked for.
+const TENDING: Duration = Duration::from_secs(5);
+
+async fn tend(directory: Directory) {
+    loop {
+        if let Err(error) = directory.tend_drafts().await {
+            tracing::warn!(?error, "import drafts cannot be tended now");
+        }
+        tokio::time::sleep(TENDING).await;
+    }
 }
 
 async fn open(store: &Store, config: &Config) -> anyhow::Result<Directory> {
@@ -40,58 +56,114 @@ async fn open(store: &Store, config: &Config) -> anyhow::Result<Directory> {
         patience: config.pool.pool_timeout,
     })
     .await?;
-    Ok(Directory::open(database, Clock::System).await?)
+    let directory = Directory::open(database, Clock::System).await?;
+    Ok(directory.spooling_in(store.spool_dir()))
 }
 
 /// What the HTTP room asks of the directory.
 pub fn backend(directory: &Directory) -> Backend {
     let schema = graphql::schema();
-    let (for_graphql, for_probes, for_users, for_sample) =
-        (directory.clone(), directory.clone(), directory.clone(), directory.clone());
+    let (for_graphql, for_probes) = (directory.clone(), directory.clone());
+    let (streaming, for_streams) = (schema.clone(), directory.clone());
     Backend {
         execute: Arc::new(move |request, id| {
             let (schema, directory) = (schema.clone(), for_graphql.clone());
             Box::pin(async move { graphql::execute(&schema, &directory, request.data(id)).await })
         }),
+        subscribe: Arc::new(move |request, id| {
+            let (schema, directory) = (streaming.clone(), for_streams.clone());
+            let stream = async move { graphql::subscribe(&schema, &directory, request.data(id)).await };
+            stream.flatten_stream().boxed()
+        }),
         ready: Arc::new(move || {
             let directory = for_probes.clone();
             Box::pin(async move { directory.refresh().await.is_ok() })
         }),
-        users_csv: Arc::new(move |filter| {
-            let directory = for_users.clone();
-            Box::pin(async move { users_csv(&directory, filter.as_deref()).await })
-        }),
-        sample_csv: Arc::new(move |_| {
-            let directory = for_sample.clone();
-            Box::pin(async move {
-                directory.refresh().await.map_err(|error| refused(&error))?;
-                let file = directory.sample_csv(Style::default()).map_err(|error| refused(&error))?;
-                let produce: Produce = Box::new(|mut writer| Box::pin(async move { writer.append(file).await }));
-                Ok(produce)
-            })
-        }),
+        users_csv: begin(directory, users_csv),
+        org_units_csv: begin(directory, org_units_csv),
+        import_errors_csv: begin(directory, import_errors_csv),
     }
 }
 
-async fn users_csv(directory: &Directory, filter: Option<&str>) -> Result<Produce, Refused> {
-    let filter: Option<Filter> = match filter.map(serde_json::from_str).transpose() {
-        Ok(filter) => filter,
-        Err(error) => {
-            let message = format!("`filter` is not a filter in JSON, as in docs/filters.md: {error}");
-            return Err(Refused { code: "INVALID_INPUT", message });
-        }
-    };
-    let mut export =
-        directory.export_users(filter.as_ref(), Style::default()).await.map_err(|error| refused(&error))?;
-    Ok(Box::new(|mut writer| {
+/// A file that begins with a verb of the directory.
+fn begin<F>(
+    directory: &Directory,
+    verb: impl Fn(Directory, Vec<(String, String)>) -> F + Copy + Send + Sync + 'static,
+) -> Begin
+where
+    F: Future<Output = directory::Result<Download>> + Send + 'static,
+{
+    let directory = directory.clone();
+    Arc::new(move |parameters| {
+        let begun = verb(directory.clone(), parameters);
+        Box::pin(async move { begun.await.map_err(|error| refused(&error)) })
+    })
+}
+
+async fn users_csv(directory: Directory, parameters: Vec<(String, String)>) -> directory::Result<Download> {
+    let options = ExportOptions::from_parameters(&parameters)?;
+    let mut export = Box::pin(directory.export_users(&options)).await?;
+    let (rows, version) = (export.total() as u64, export.version());
+    let produce: Produce = Box::new(|mut writer| {
         Box::pin(async move {
             while let Some(piece) = export.next().await.map_err(io::Error::other)? {
                 writer.append(piece).await?;
             }
-            Ok(())
+            Ok(export.rows() as u64)
         })
-    }))
+    });
+    Ok(Download { rows, version, produce })
 }
+
+async fn org_units_csv(directory: Directory, parameters: Vec<(String, String)>) -> directory::Result<Download> {
+    if let Some((name, _)) = parameters.first() {
+        return Err(Error::invalid(name, "UNKNOWN_PARAMETER", "an export of org units takes no parameters"));
+    }
+    directory.refresh().await?;
+    let (version, rows) = {
+        let index = directory.index();
+        (index.version(), index.org_units().count() as u64)
+    };
+    let file = directory.export_org_units(Style::default()).await?;
+    let produce: Produce = Box::new(move |mut writer| {
+        Box::pin(async move {
+            writer.append(file).await?;
+            Ok(rows)
+        })
+    });
+    Ok(Download { rows, version, produce })
+}
+
+async fn import_errors_csv(directory: Directory, parameters: Vec<(String, String)>) -> directory::Result<Download> {
+    let draft = parameters.iter().find(|(name, _)| name == "draft").map(|(_, id)| id.as_str());
+    let (mut file, rows) = directory.draft_error_rows(draft.unwrap_or_default()).await?;
+    let produce: Produce = Box::new(move |mut writer| {
+        Box::pin(async move {
+            loop {
+                let mut piece = vec![0; PIECE];
+                let (read, back) = tokio::task::spawn_blocking(move || {
+                    let read = io::Read::read(&mut file, &mut piece).map(|length| {
+                        piece.truncate(length);
+                        piece
+                    });
+                    (read, file)
+                })
+                .await
+                .map_err(io::Error::other)?;
+                file = back;
+                let piece = read?;
+                if piece.is_empty() {
+                    return Ok(rows);
+                }
+                writer.append(piece).await?;
+            }
+        })
+    });
+    Ok(Download { rows, version: directory.version(), produce })
+}
+
+/// The bytes of one piece of a file.
+const PIECE: usize = 1 << 16;
 
 fn refused(error: &Error) -> Refused {
     if matches!(error, Error::Internal(_) | Error::Unavailable(_)) {

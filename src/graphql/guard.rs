@@ -11,7 +11,7 @@ mod measure;
 #[cfg(test)]
 mod tests;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection};
 use async_graphql::{ServerError, Value, Variables};
 
 use crate::config::Limits;
@@ -124,6 +124,17 @@ pub fn operation<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Op
         }
         (DocumentOperations::Multiple(_), None) => None,
     }
+}
+
+/// Whether a subscription is of one stream of events: it selects one field, which is none of introspection, and nothing
+/// on the way to it may leave it out. The library runs a subscription of several fields, or of none, as if it were one.
+#[must_use]
+pub fn has_one_event(subscription: &OperationDefinition) -> bool {
+    let [item] = subscription.selection_set.node.items.as_slice() else { return false };
+    let Selection::Field(field) = &item.node else { return false };
+    let is_conditional = |name: &str| matches!(name, "skip" | "include");
+    !field.node.name.node.starts_with("__")
+        && !field.node.directives.iter().any(|directive| is_conditional(&directive.node.name.node))
 }
 
 /// Whether a text anywhere in `value` looks like the mark of an uploaded file.

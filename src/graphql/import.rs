@@ -1,14 +1,15 @@
-//! IMPORT of users from a CSV file. What does not live here: reading the file and comparing it, which the directory does.
+//! IMPORT of users from a CSV file; of org units: `import_org_units`. What does not live here: reading the file and comparing it, which the directory does.
 
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject, Upload};
 
+use super::attribute::AttributeType;
 use super::context::ContextExt;
 use super::error::{Failure, Result};
-use crate::directory::Error;
-use crate::directory::csv::{self, ImportOptions, Mapping, Problem, Source};
+use crate::directory::csv::{self, ColumnSource, ImportOptions, Mapping, Problem};
+use crate::directory::{Error, NewAttribute};
 use crate::value::DateFormat;
 
-/// What becomes of users whom the file does not have.
+/// What becomes of users, or org units, that the file does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::directory::csv::ImportMode")]
 pub(crate) enum ImportMode {
@@ -56,6 +57,91 @@ pub(crate) struct ImportColumnInput {
     date_format: Option<String>,
 }
 
+/// Whether rows that cannot be imported keep the others from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum ImportRows {
+    /// Nothing is imported unless every row can be.
+    AllOrNothing,
+    /// Rows that cannot be imported are left out, and so are those that lean on them.
+    ValidRows,
+}
+
+/// An attribute to make for a column of the file.
+#[derive(Debug, InputObject)]
+pub(crate) struct ImportAttributeInput {
+    /// The column's header in the file, ignoring case.
+    header: String,
+    /// The attribute's heading; the column's header if left out.
+    title: Option<String>,
+    /// The name in filters and inputs. Made from the title if left out.
+    key: Option<String>,
+    /// What its values are.
+    r#type: AttributeType,
+    /// Where the values come from and what they mean.
+    #[graphql(default)]
+    description: String,
+    /// What can be chosen, in order. Needed for SELECT and `MULTI_SELECT`, and for no other type.
+    #[graphql(default)]
+    options: Vec<String>,
+}
+
+/// How to read a CSV file of users and compare it.
+#[derive(Debug, InputObject)]
+pub(crate) struct ImportOptionsInput {
+    /// What becomes of users whom the file does not have.
+    #[graphql(default_with = "ImportMode::Merge")]
+    mode: ImportMode,
+    /// Whether a column that matches nothing is skipped rather than an error.
+    #[graphql(default)]
+    ignore_unknown_columns: bool,
+    /// What columns hold, where their headers do not say. Several columns for `name` are joined in this order.
+    #[graphql(default)]
+    columns: Vec<ImportColumnInput>,
+    /// Attributes to make for columns, in the same changeset.
+    #[graphql(default)]
+    new_attributes: Vec<ImportAttributeInput>,
+    /// How the file is written; by its byte-order mark, else UTF-8, if left out.
+    encoding: Option<ImportEncoding>,
+    /// What stands between cells, one ASCII character; found by the header if left out.
+    delimiter: Option<String>,
+}
+
+impl ImportOptionsInput {
+    /// The options, checked.
+    ///
+    /// # Errors
+    /// `Invalid`, with the place.
+    pub(in crate::graphql) fn read(self) -> Result<ImportOptions> {
+        let columns =
+            self.columns.into_iter().enumerate().map(|(at, column)| column.read(at)).collect::<Result<_>>()?;
+        Ok(ImportOptions {
+            mode: self.mode.into(),
+            mapping: Mapping { columns, ignore_unknown: self.ignore_unknown_columns, ..Mapping::default() },
+            new_attributes: self.new_attributes.into_iter().map(ImportAttributeInput::read).collect(),
+            encoding: self.encoding.map(Into::into),
+            delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
+            ..ImportOptions::default()
+        })
+    }
+}
+
+impl ImportAttributeInput {
+    /// The column's header and what it becomes.
+    fn read(self) -> (String, NewAttribute) {
+        let new = NewAttribute {
+            title: self.title.unwrap_or_else(|| self.header.clone()),
+            key: self.key,
+            r#type: self.r#type.into(),
+            description: self.description,
+            options: self.options,
+            is_required: false,
+            is_unique: false,
+            position: None,
+        };
+        (self.header, new)
+    }
+}
+
 /// A CSV file of users, and how to read it. A column that is in the file is the truth for what it has, an empty cell
 /// included; what has no column is left alone. A row is matched by `ID` if the file has that column, else by email.
 #[derive(Debug, InputObject)]
@@ -71,13 +157,19 @@ pub(crate) struct ImportUsersInput {
     /// Whether a column that matches nothing is skipped rather than an error.
     #[graphql(default)]
     ignore_unknown_columns: bool,
-    /// What columns hold, where their headers do not say.
+    /// What columns hold, where their headers do not say. Several columns for `name` are joined in this order.
     #[graphql(default)]
     columns: Vec<ImportColumnInput>,
+    /// Attributes to make for columns, in the same changeset.
+    #[graphql(default)]
+    new_attributes: Vec<ImportAttributeInput>,
     /// How the file is written; by its byte-order mark, else UTF-8, if left out.
     encoding: Option<ImportEncoding>,
     /// What stands between cells, one ASCII character; found by the header if left out.
     delimiter: Option<String>,
+    /// Whether rows that cannot be imported keep the others from it.
+    #[graphql(default_with = "ImportRows::AllOrNothing")]
+    rows: ImportRows,
     /// With `REPLACE`: how many users may be removed. Needed where that is more than a tenth of all users.
     confirm_removals: Option<u32>,
 }
@@ -86,7 +178,7 @@ pub(crate) struct ImportUsersInput {
 /// applied.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ImportUsersPayload {
-    /// Whether the directory is now as the file says.
+    /// Whether the directory is now as the file says, apart from rows that were left out with `VALID_ROWS`.
     applied: bool,
     /// The version of the directory after the import.
     version: i64,
@@ -120,7 +212,7 @@ pub(crate) struct ImportUsersPayload {
 
 /// Something in a file that is wrong, or worth a look.
 #[derive(Clone, Debug, Description)]
-pub(crate) struct ImportProblem(Problem);
+pub(crate) struct ImportProblem(pub(super) Problem);
 
 #[Object(use_type_description)]
 impl ImportProblem {
@@ -136,7 +228,7 @@ impl ImportProblem {
 
     /// What kind of mistake it is, in capitals. It does not change.
     async fn code(&self) -> &str {
-        self.0.code
+        &self.0.code
     }
 
     /// What stands there, shortened.
@@ -163,16 +255,19 @@ impl ImportMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The file, and how to read it.")] input: ImportUsersInput,
     ) -> Result<ImportUsersPayload> {
-        let columns =
-            input.columns.into_iter().enumerate().map(|(at, column)| column.read(at)).collect::<Result<_>>()?;
+        let read = ImportOptionsInput {
+            mode: input.mode,
+            ignore_unknown_columns: input.ignore_unknown_columns,
+            columns: input.columns,
+            new_attributes: input.new_attributes,
+            encoding: input.encoding,
+            delimiter: input.delimiter,
+        };
         let options = ImportOptions {
-            mode: input.mode.into(),
             dry_run: input.dry_run,
-            mapping: Mapping { columns, ignore_unknown: input.ignore_unknown_columns },
-            encoding: input.encoding.map(Into::into),
-            delimiter: input.delimiter.as_deref().map(delimiter).transpose()?,
+            valid_rows: input.rows == ImportRows::ValidRows,
             confirm_removals: input.confirm_removals.map(u64::from),
-            ..ImportOptions::default()
+            ..read.read()?
         };
         let file = input.file.value(ctx).map_err(|cause| Failure(Error::internal(cause)))?.content;
         let report = ctx.directory()?.import_users(&ctx.actor(), file, options).await?;
@@ -199,7 +294,7 @@ impl ImportMutation {
 
 impl ImportColumnInput {
     /// The column's header and what it holds.
-    fn read(self, at: usize) -> Result<(String, csv::Source)> {
+    fn read(self, at: usize) -> Result<(String, csv::ColumnSource)> {
         let path = |name: &str| format!("columns[{at}].{name}");
         if self.date_format.is_some() && self.attribute.is_none() {
             return Err(Failure::invalid(path("dateFormat"), "CONTRADICTION", "only an attribute has a date format"));
@@ -210,10 +305,10 @@ impl ImportColumnInput {
             None => None,
         };
         let source = match (self.ignore, self.id, self.attribute, self.integration) {
-            (true, false, None, None) => Source::Ignore,
-            (false, true, None, None) => Source::Id,
-            (false, false, Some(key), None) => Source::Attribute { key, date_format },
-            (false, false, None, Some(integration)) => Source::Integration(integration.0),
+            (true, false, None, None) => ColumnSource::Ignore,
+            (false, true, None, None) => ColumnSource::Id,
+            (false, false, Some(key), None) => ColumnSource::Attribute { key, date_format },
+            (false, false, None, Some(integration)) => ColumnSource::Integration(integration.0),
             _ => {
                 let message = "give exactly one of `ignore`, `id`, `attribute` and `integration`";
                 return Err(Failure::invalid(format!("columns[{at}]"), "EXACTLY_ONE", message));
@@ -223,7 +318,7 @@ impl ImportColumnInput {
     }
 }
 
-fn delimiter(text: &str) -> Result<u8> {
+pub(super) fn delimiter(text: &str) -> Result<u8> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err(Failure::invalid("delimiter", "NOT_A_DELIMITER", "a delimiter is one ASCII character, such as `;`")),

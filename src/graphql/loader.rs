@@ -42,6 +42,10 @@ pub(crate) struct OrgUnitsOf(pub UserId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AccountCountOf(pub IntegrationId);
 
+/// Asks which changeset has undone this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct UndoneBy(pub i64);
+
 impl Loader {
     /// A loader for one request, and what it is about to read.
     #[must_use]
@@ -75,15 +79,15 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// Runs a document whose loader's batches these are.
+    /// Runs a document whose loader's batches these are, or a subscription up to its next event.
     ///
     /// A batch begins when the document can go no further without it, and only when the batches before it have ended;
     /// and the document goes on only when all of them have begun. So what is gathered does not depend on how fast the
     /// machine is: batches that began after a fixed time would cut a long list into many reads on a busy one.
-    pub(crate) async fn run<T>(mut self, document: impl Future<Output = T>) -> T {
+    pub(crate) async fn run<T>(&mut self, document: impl Future<Output = T>) -> T {
         let mut document = pin!(document);
         let mut under_way = FuturesUnordered::new();
-        let mut started = 0;
+        let mut started = self.begun.load(Ordering::Relaxed);
         let signal = Arc::new(Signal::default());
         let waker = Waker::from(signal.clone());
         poll_fn(|context| {
@@ -193,5 +197,16 @@ impl dataloader::Loader<AccountCountOf> for Loader {
         let integrations: Vec<IntegrationId> = keys.iter().map(|key| key.0).collect();
         let counts = self.begin().account_counts(&integrations).await?;
         Ok(counts.into_iter().map(|(id, count)| (AccountCountOf(id), count)).collect())
+    }
+}
+
+impl dataloader::Loader<UndoneBy> for Loader {
+    type Value = i64;
+    type Error = Error;
+
+    async fn load(&self, keys: &[UndoneBy]) -> Result<HashMap<UndoneBy, i64>, Error> {
+        let numbers: Vec<i64> = keys.iter().map(|key| key.0).collect();
+        let undone = self.begin().undone_by(&numbers).await?;
+        Ok(undone.into_iter().map(|(number, by)| (UndoneBy(number), by)).collect())
     }
 }

@@ -1,8 +1,9 @@
 //! CONTRACT. What clients can ask and do, as a GraphQL schema; knows the directory's verbs, and nothing of tables.
 //!
-//! One file or folder a noun: the object, a newtype over the row with a method for each field it shows, and the queries
-//! and mutations of the noun, which [`Query`] and [`Mutation`] merge. [`execute`] is the one way in. What does not live
-//! here: limits of a document before it runs ([`guard`]), transport, and every rule of the directory.
+//! One file or folder a noun: the object, a newtype over the row with a method for each field it shows, and the queries,
+//! mutations and subscriptions of the noun, which [`Query`], [`Mutation`] and [`Subscription`] merge. [`execute`] and
+//! [`subscribe`] are the ways in. What does not live here: limits of a document before it runs ([`guard`]), transport,
+//! and every rule of the directory.
 
 mod attribute;
 mod changeset;
@@ -10,8 +11,11 @@ mod context;
 mod directory;
 mod error;
 mod filter;
+mod filter_text;
 pub mod guard;
 mod import;
+mod import_draft;
+mod import_org_units;
 mod integration;
 mod integration_account;
 mod loader;
@@ -22,6 +26,7 @@ mod org_unit;
 mod page;
 mod query;
 mod scalar;
+mod subscription;
 mod user;
 
 #[cfg(test)]
@@ -29,23 +34,26 @@ mod tests;
 
 pub use mutation::Mutation;
 pub use query::Query;
+pub use subscription::Subscription;
 
-use async_graphql::{EmptySubscription, Error, Pos, Request, Response, SDLExportOptions, Value};
+use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::{Error, Pos, Request, Response, SDLExportOptions, Value};
+use futures_util::stream::{self, BoxStream, StreamExt};
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Error as DirectoryError};
 use error::Failure;
 use loader::Loader;
 use order::Order;
 
 /// The schema. It holds no data, so one serves any number of directories.
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema.
 ///
 /// The library's own limits stay as they are: [`guard`] refuses what is too large before the library looks at it.
 #[must_use]
 pub fn schema() -> Schema {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription).finish()
+    Schema::build(Query::default(), Mutation::default(), Subscription::default()).finish()
 }
 
 /// The schema in the schema definition language, as `schema.graphql` holds it.
@@ -54,20 +62,53 @@ pub fn sdl() -> String {
     schema().sdl_with_options(SDLExportOptions::new().include_specified_by().prefer_single_line_descriptions())
 }
 
-/// Runs one document on a directory, as fresh as any process has written it before this call.
+/// Runs one query or mutation on a directory, as fresh as any process has written it before this call.
 ///
 /// Who makes the changes is the [`Actor`](crate::directory::Actor) in the request's data; without one it is `api`.
 pub async fn execute(schema: &Schema, directory: &Directory, mut request: Request) -> Response {
     if let Err(error) = directory.refresh().await {
-        return Response::from_errors(vec![Error::from(Failure(error)).into_server_error(Pos::default())]);
+        return unreadable(error);
     }
-    let document = request.parsed_query().ok().cloned();
-    let operation = request.operation_name.clone();
+    let asked = Asked::in_request(&mut request);
+    let (loader, mut batches) = Loader::for_request(directory.clone());
+    asked.in_order(batches.run(schema.execute(request.data(loader))).await)
+}
+
+/// Runs one subscription on a directory: a response for each event. It stops when the stream is dropped.
+pub async fn subscribe(schema: &Schema, directory: &Directory, mut request: Request) -> BoxStream<'static, Response> {
+    if let Err(error) = directory.refresh().await {
+        return stream::once(async { unreadable(error) }).boxed();
+    }
+    let asked = Asked::in_request(&mut request);
     let (loader, batches) = Loader::for_request(directory.clone());
-    let mut response = batches.run(schema.execute(request.data(loader))).await;
-    // Without data the document may not have passed validation.
-    if let Some(document) = document.filter(|_| response.data != Value::Null) {
-        Order::of(&document, operation.as_deref()).sort(&mut response.data);
+    let responses = schema.execute_stream(request.data(loader));
+    stream::unfold((responses, batches, asked), async |(mut responses, mut batches, asked)| {
+        let response = asked.in_order(batches.run(responses.next()).await?);
+        Some((response, (responses, batches, asked)))
+    })
+    .boxed()
+}
+
+fn unreadable(error: DirectoryError) -> Response {
+    Response::from_errors(vec![Error::from(Failure(error)).into_server_error(Pos::default())])
+}
+
+/// What a request asks, kept for the order of its answers.
+struct Asked {
+    document: Option<ExecutableDocument>,
+    operation: Option<String>,
+}
+
+impl Asked {
+    fn in_request(request: &mut Request) -> Self {
+        Self { document: request.parsed_query().ok().cloned(), operation: request.operation_name.clone() }
     }
-    response
+
+    fn in_order(&self, mut response: Response) -> Response {
+        // Without data the document may not have passed validation.
+        if let Some(document) = self.document.as_ref().filter(|_| response.data != Value::Null) {
+            Order::of(document, self.operation.as_deref()).sort(&mut response.data);
+        }
+        response
+    }
 }

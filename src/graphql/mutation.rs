@@ -3,7 +3,10 @@
 use async_graphql::MergedObject;
 
 use super::attribute::AttributeMutation;
+use super::changeset::ChangesetMutation;
 use super::import::ImportMutation;
+use super::import_draft::ImportDraftMutation;
+use super::import_org_units::ImportOrgUnitsMutation;
 use super::integration::IntegrationMutation;
 use super::integration_account::IntegrationAccountMutation;
 use super::org_unit::OrgUnitMutation;
@@ -19,4 +22,7 @@ pub struct Mutation(
     IntegrationAccountMutation,
     OrgUnitMutation,
     ImportMutation,
+    ImportDraftMutation,
+    ChangesetMutation,
+    ImportOrgUnitsMutation,
 );

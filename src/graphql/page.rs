@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::context::ContextExt;
 use super::error::{Failure, Result};
-use crate::directory::{AccountQuery, IdRange, Range};
+use crate::directory::{AccountQuery, DiffQuery, IdRange, Range};
 use crate::value::{GlobalId, shorten};
 use entity::IntegrationAccountId;
 
@@ -82,6 +82,15 @@ impl Paging {
         Ok(Range { after: window.after, before: window.before, limit: window.limit as u64, from_end: window.from_end })
     }
 
+    /// Checks the arguments of a list whose cursors are ids of records of any noun.
+    ///
+    /// # Errors
+    /// As [`Paging::window`].
+    pub(super) fn records(&self) -> Result<Range<Uuid>> {
+        let window = self.window(|cursor| Uuid::try_parse(cursor).ok())?;
+        Ok(Range { after: window.after, before: window.before, limit: window.limit as u64, from_end: window.from_end })
+    }
+
     /// Checks the arguments of a list whose cursors are account ids.
     ///
     /// # Errors
@@ -149,6 +158,8 @@ pub(crate) enum Total {
     Accounts(AccountQuery),
     /// As many as the changes of this record.
     History(Uuid),
+    /// As many as the records that differ.
+    Diff(DiffQuery),
 }
 
 /// A page of a list.
@@ -198,6 +209,7 @@ impl<N: OutputType> Connection<N> {
         match &self.total {
             Total::Known(total) => Ok(*total),
             Total::Accounts(query) => Ok(ctx.directory()?.count_accounts(query).await?),
+            Total::Diff(query) => Ok(ctx.directory()?.count_diff(*query).await?),
             Total::History(record) => Ok(ctx.directory()?.count_history(*record).await?),
         }
     }

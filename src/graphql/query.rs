@@ -3,8 +3,10 @@
 use async_graphql::MergedObject;
 
 use super::attribute::AttributeQuery;
-use super::changeset::ChangesetQuery;
+use super::changeset::{ChangesetQuery, DiffQuery};
 use super::directory::DirectoryQuery;
+use super::filter_text::FilterTextQuery;
+use super::import_draft::ImportDraftQuery;
 use super::integration::IntegrationQuery;
 use super::integration_account::{IntegrationAccountQuery, ResolveQuery};
 use super::node::NodeQuery;
@@ -23,6 +25,9 @@ pub struct Query(
     ResolveQuery,
     OrgUnitQuery,
     PreviewQuery,
+    FilterTextQuery,
     DirectoryQuery,
     ChangesetQuery,
+    ImportDraftQuery,
+    DiffQuery,
 );

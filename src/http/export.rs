@@ -1,71 +1,119 @@
 //! Downloads: CSV files as they are written. See `spool` for how a slow reader holds nothing up.
 //!
-//! What does not live here: what is in them, which is the backend's.
+//! A client can tell a whole file from one that broke off: the chunks of HTTP/1.1 have an end, and after it come trailers
+//! for those who ask for them. HTTP/1.0 has no chunks, so there the length is said beforehand. What does not live here:
+//! what is in the files, which is the backend's.
 
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER};
-use serde::Deserialize;
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRAILER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
-use super::{AppState, Begin, reply, spool};
+use super::{AppState, Begin, Refused, reply, spool};
 use crate::telemetry::RequestId;
 
-/// What the address of a download says.
-#[derive(Deserialize)]
-pub(super) struct Wanted {
-    /// A filter, as JSON.
-    filter: Option<String>,
-}
+/// The version of the directory that a file shows.
+const VERSION: HeaderName = HeaderName::from_static("roster-version");
 
-/// The users that the filter selects, or all.
+/// What the address of a download says, by the names of its parameters.
+type Parameters = Query<Vec<(String, String)>>;
+
+/// Users, as the parameters say.
 pub(super) async fn users(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    Query(wanted): Query<Wanted>,
+    version: Version,
+    Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.users_csv.clone();
-    download(&state, &id, "attachment; filename=\"users.csv\"", &begin, wanted.filter).await
+    download(&state, &id, version, "attachment; filename=\"users.csv\"", &begin, parameters).await
+}
+
+/// The org units.
+pub(super) async fn org_units(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    version: Version,
+    Query(parameters): Parameters,
+) -> Response {
+    let begin = state.0.backend.org_units_csv.clone();
+    download(&state, &id, version, "attachment; filename=\"org-units.csv\"", &begin, parameters).await
+}
+
+/// The rows of an import draft that cannot be imported.
+pub(super) async fn import_errors(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    version: Version,
+    Query(parameters): Parameters,
+) -> Response {
+    let begin = state.0.backend.import_errors_csv.clone();
+    download(&state, &id, version, "attachment; filename=\"import-errors.csv\"", &begin, parameters).await
 }
 
 /// A file to start from.
-pub(super) async fn sample(State(state): State<AppState>, Extension(id): Extension<RequestId>) -> Response {
-    let begin = state.0.backend.sample_csv.clone();
-    download(&state, &id, "attachment; filename=\"sample.csv\"", &begin, None).await
+pub(super) async fn sample(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    version: Version,
+    Query(mut parameters): Parameters,
+) -> Response {
+    parameters.push(("template".to_owned(), "true".to_owned()));
+    let begin = state.0.backend.users_csv.clone();
+    download(&state, &id, version, "attachment; filename=\"sample.csv\"", &begin, parameters).await
 }
 
 async fn download(
     state: &AppState,
     id: &RequestId,
+    version: Version,
     disposition: &'static str,
     begin: &Begin,
-    filter: Option<String>,
+    parameters: Vec<(String, String)>,
 ) -> Response {
     let Ok(permit) = state.0.exports.clone().try_acquire_owned() else {
         let busy = reply::plain(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many exports; try again", id);
         return ([(RETRY_AFTER, "1")], busy).into_response();
     };
-    let produce = match begin(filter).await {
-        Ok(produce) => produce,
-        Err(refused) => {
-            let status = match refused.code {
-                "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
-                "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            return reply::plain(status, refused.code, &refused.message, id);
-        }
+    let download = match begin(parameters).await {
+        Ok(download) => download,
+        Err(refused) => return refuse(&refused, id),
     };
-    match spool::follow(&state.0.spool_dir, state.0.http.max_export, permit, produce).await {
-        Ok(body) => {
-            let headers =
-                [(CONTENT_TYPE, "text/csv; charset=utf-8; header=present"), (CONTENT_DISPOSITION, disposition)];
-            (headers, body).into_response()
-        }
+    let mut headers = HeaderMap::from_iter([
+        (CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8; header=present")),
+        (CONTENT_DISPOSITION, HeaderValue::from_static(disposition)),
+        // The digest is of the file as it is sent from here.
+        (CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform")),
+        (spool::ROWS, HeaderValue::from(download.rows)),
+        (VERSION, HeaderValue::from(download.version)),
+    ]);
+    let spooled = spool::follow(&state.0.spool_dir, state.0.http.max_export, permit, download.produce).await;
+    let mut reader = match spooled {
+        Ok(reader) => reader,
         Err(error) => {
             tracing::error!(%error, "an export cannot begin");
-            reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "no room for the export; try again", id)
+            let message = "no room for the export; try again";
+            return reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, id);
         }
+    };
+    if version >= Version::HTTP_11 {
+        headers.insert(TRAILER, HeaderValue::from_static("Repr-Digest, Roster-Row-Count"));
+    } else if let Ok((length, whole)) = reader.whole().await {
+        headers.extend(whole);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    } else {
+        return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", id);
     }
+    (headers, reader.into_body()).into_response()
+}
+
+fn refuse(refused: &Refused, id: &RequestId) -> Response {
+    let status = match refused.code {
+        "UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        "INTERNAL" => StatusCode::INTERNAL_SERVER_ERROR,
+        "NOT_FOUND" => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    reply::plain(status, refused.code, &refused.message, id)
 }

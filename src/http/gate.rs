@@ -10,8 +10,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, HOST, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::header::{CONNECTION, HOST, ORIGIN, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{AppState, probes, reply};
 use crate::telemetry::RequestId;
@@ -40,6 +40,16 @@ pub(super) async fn admit(
         return response;
     }
     next.run(request).await
+}
+
+/// Whether a request comes from no web page, or from one of this very server. A page of another site cannot read what it
+/// is answered, and cannot send JSON; a browser leaves it to the server to hold a WebSocket to the same.
+pub(super) fn is_of_our_pages(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    page.zip(host)
+        .is_some_and(|((scheme, page), host)| matches!(scheme, "http" | "https") && page.eq_ignore_ascii_case(host))
 }
 
 /// Turns a panic into a reply that tells nothing but the request's id. The panic hook has logged it.
@@ -82,6 +92,30 @@ mod tests {
         }
         for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "", "?", ":80"] {
             assert!(!is_ours(host, &allowed), "{host}");
+        }
+    }
+    #[test]
+    fn a_page_of_another_origin_is_told_from_our_own() {
+        let headers = |origin: &'static str| {
+            let headers = [(HOST, "localhost:8000"), (ORIGIN, origin)];
+            HeaderMap::from_iter(headers.map(|(name, value)| (name, HeaderValue::from_static(value))))
+        };
+        assert!(is_of_our_pages(&HeaderMap::new()), "no page at all");
+        for ours in ["http://localhost:8000", "https://LOCALHOST:8000"] {
+            assert!(is_of_our_pages(&headers(ours)), "{ours}");
+        }
+        for other in [
+            "null",
+            "",
+            "localhost:8000",
+            "http://localhost",
+            "http://localhost:8001",
+            "http://127.0.0.1:8000",
+            "http://localhost:8000.evil.example",
+            "http://evil.example",
+            "file://localhost:8000",
+        ] {
+            assert!(!is_of_our_pages(&headers(other)), "{other}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The one GraphQL handler: which requests may run, and running them.
 //!
 //! A page on another site can make a browser send any request that needs no preflight, so none of those reaches a
-//! mutation: GET runs queries only, JSON needs its content type, and a multipart body needs a header that a form cannot
-//! set. What does not live here: what a document may ask (`graphql::guard`), what replies look like (`reply`).
+//! mutation: GET runs no mutations, JSON needs its content type, and a multipart body needs a header that a form cannot
+//! set. What does not live here: what a document may ask (`graphql::guard`), what replies look like (`reply`), results
+//! that come by and by (`live`).
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -13,15 +14,18 @@ use async_graphql::{Request, Response as Answer, ServerError};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
 use http::{HeaderMap, Method, StatusCode, Uri};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::body::{Error as BodyError, Incoming};
 use super::reply::{self, Media, Refusal};
-use super::{AppState, envelope, multipart};
+use super::{AppState, envelope, live, multipart};
 use crate::graphql::guard;
 use crate::telemetry::RequestId;
 
@@ -34,10 +38,13 @@ enum Content {
     Multipart(String),
 }
 
-/// What will run, once it has passed the guard.
-struct Prepared {
-    is_mutation: bool,
+/// What will run: a request that has passed the guard.
+pub(super) struct Operation {
+    pub(super) request: Request,
+    pub(super) kind: OperationType,
     deadline: Duration,
+    /// Where it brings a file.
+    upload: Option<OwnedSemaphorePermit>,
 }
 
 /// Answers every request to `/graphql`.
@@ -47,35 +54,62 @@ pub(super) async fn graphql(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     body: Body,
 ) -> Response {
     let media = Media::of(&headers);
-    let body = Incoming::new(body, state.0.http.stall_timeout);
-    let outcome = match method {
-        Method::POST => post(&state, &id, &headers, body).await,
-        Method::GET => get(&state, &id, &uri).await,
-        _ => Err(Refusal::method("GET, POST", "use POST, or GET for queries")),
+    let outcome = if headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        live::socket(&state, &id, &headers, upgrade)
+    } else {
+        let body = Incoming::new(body, state.0.http.stall_timeout);
+        let operation = match method {
+            Method::POST => post(&state, &headers, body).await,
+            Method::GET => get(&state, &uri),
+            _ => Err(Refusal::method("GET, POST", "use POST, or GET for queries")),
+        };
+        answer(&state, &id, &headers, operation).await
     };
-    match outcome {
-        Ok(answer) => reply::answer(media, &id, answer),
-        Err(refusal) => {
-            let (status, code) = refusal.summary();
-            tracing::info!(status, code, "refused a GraphQL request");
-            reply::refuse(media, &id, refusal)
+    outcome.unwrap_or_else(|refusal| {
+        let (status, code) = refusal.summary();
+        tracing::info!(status, code, "refused a GraphQL request");
+        reply::refuse(media, &id, refusal)
+    })
+}
+
+/// Answers in the media type that the client prefers, which the kind of the operation may decide.
+async fn answer(
+    state: &AppState,
+    id: &RequestId,
+    headers: &HeaderMap,
+    operation: Result<Operation, Refusal>,
+) -> Result<Response, Refusal> {
+    let media = Media::of(headers);
+    match operation {
+        Ok(operation) if operation.kind == OperationType::Subscription => {
+            if Media::takes_events(headers) {
+                return live::events(state, id, Ok(operation));
+            }
+            let message = "a subscription needs `Accept: text/event-stream`, or a WebSocket";
+            Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "BAD_REQUEST", message))
         }
+        Ok(operation) if media == Media::EventStream => live::events(state, id, Ok(operation)),
+        Ok(operation) => Ok(reply::answer(media, id, run(state, id, operation).await?)),
+        Err(refusal) if media == Media::EventStream && refusal.is_of_document() => {
+            live::events(state, id, Err(refusal))
+        }
+        Err(refusal) => Err(refusal),
     }
 }
 
-async fn get(state: &AppState, id: &RequestId, uri: &Uri) -> Result<Answer, Refusal> {
-    let mut request = envelope::from_query_string(uri, &state.0.http)?;
-    let prepared = prepare(state, &mut request)?;
-    if prepared.is_mutation {
+fn get(state: &AppState, uri: &Uri) -> Result<Operation, Refusal> {
+    let operation = prepare(state, envelope::from_query_string(uri, &state.0.http)?)?;
+    if operation.kind == OperationType::Mutation {
         return Err(Refusal::method("POST", "a mutation needs POST"));
     }
-    run(state, id, request, &prepared).await
+    Ok(operation)
 }
 
-async fn post(state: &AppState, id: &RequestId, headers: &HeaderMap, body: Incoming) -> Result<Answer, Refusal> {
+async fn post(state: &AppState, headers: &HeaderMap, body: Incoming) -> Result<Operation, Refusal> {
     match content(headers)? {
         Content::Json => {
             let limit = state.0.http.max_body;
@@ -83,25 +117,22 @@ async fn post(state: &AppState, id: &RequestId, headers: &HeaderMap, body: Incom
                 return Err(BodyError::TooLarge { limit }.into());
             }
             let json = body.read(limit).await?;
-            let mut request = envelope::from_json(&json, &state.0.http)?;
-            let prepared = prepare(state, &mut request)?;
-            run(state, id, request, &prepared).await
+            prepare(state, envelope::from_json(&json, &state.0.http)?)
         }
         Content::Multipart(boundary) => {
             if !PREFLIGHT.iter().any(|name| headers.contains_key(*name)) {
                 let message = format!("a multipart request needs one of the headers {}", PREFLIGHT.join(", "));
                 return Err(Refusal::bad_request(message));
             }
-            let Ok(_permit) = state.0.uploads.try_acquire() else {
+            let Ok(permit) = state.0.uploads.clone().try_acquire_owned() else {
                 return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many uploads; try again"));
             };
             let limits = &state.0.http;
             // The document is checked before the file arrives, so that nobody uploads for nothing.
             let mut upload = multipart::open(body, boundary, announced(headers), limits).await?;
-            let mut prepared = prepare(state, upload.request())?;
-            prepared.deadline = limits.upload_deadline;
+            let kind = check(state, upload.request())?;
             let request = upload.receive(&state.0.spool_dir).await?;
-            run(state, id, request, &prepared).await
+            Ok(Operation { request, kind, deadline: limits.upload_deadline, upload: Some(permit) })
         }
     }
 }
@@ -143,8 +174,14 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// Makes of a request without a file what will run.
+pub(super) fn prepare(state: &AppState, mut request: Request) -> Result<Operation, Refusal> {
+    let kind = check(state, &mut request)?;
+    Ok(Operation { request, kind, deadline: state.0.http.deadline, upload: None })
+}
+
 /// Parses the document, once for all, and checks what it asks.
-fn prepare(state: &AppState, request: &mut Request) -> Result<Prepared, Refusal> {
+fn check(state: &AppState, request: &mut Request) -> Result<OperationType, Refusal> {
     let document = parse_query(&request.query).map_err(|error| Refusal::document([ServerError::from(error)]))?;
     let measure = guard::check(&document, &request.variables, &state.0.limits)
         .map_err(|refusals| Refusal::document(refusals.into_iter().map(ServerError::from)))?;
@@ -161,18 +198,23 @@ fn prepare(state: &AppState, request: &mut Request) -> Result<Prepared, Refusal>
             return Err(Refusal::document([ServerError::new(message, Some(definition.pos))]));
         }
     }
-    let is_mutation = operation.ty == OperationType::Mutation;
+    let kind = operation.ty;
+    if kind == OperationType::Subscription && !guard::has_one_event(operation) {
+        let message = "a subscription has exactly one field, and at its root neither fragments nor `@skip`, `@include`";
+        return Err(Refusal::document([ServerError::new(message, Some(operation.selection_set.pos))]));
+    }
     request.set_parsed_query(document);
-    Ok(Prepared { is_mutation, deadline: state.0.http.deadline })
+    Ok(kind)
 }
 
-/// Runs the request, for as long as it may take. A query stops when the client goes away. A mutation does not: stopped
-/// between two of its statements it would be half done.
-async fn run(state: &AppState, id: &RequestId, request: Request, prepared: &Prepared) -> Result<Answer, Refusal> {
-    let execute = state.0.backend.execute.clone();
-    let (deadline, id) = (prepared.deadline, id.clone());
+/// Runs a query or mutation, for as long as it may take. A query stops when the client goes away. A mutation does not:
+/// stopped between two of its statements it would be half done.
+pub(super) async fn run(state: &AppState, id: &RequestId, operation: Operation) -> Result<Answer, Refusal> {
+    let Operation { request, kind, deadline, upload: _upload } = operation;
+    let is_mutation = kind == OperationType::Mutation;
+    let (execute, id) = (state.0.backend.execute.clone(), id.clone());
     let work = AssertUnwindSafe(async move { execute(request, id).await }).catch_unwind();
-    let outcome = if prepared.is_mutation {
+    let outcome = if is_mutation {
         let task = state.0.mutations.spawn(work.in_current_span());
         tokio::time::timeout(deadline, task).await.map(|joined| joined.unwrap_or_else(|error| Err(Box::new(error))))
     } else {
@@ -180,10 +222,9 @@ async fn run(state: &AppState, id: &RequestId, request: Request, prepared: &Prep
     };
     match outcome {
         Ok(Ok(answer)) => Ok(answer),
-        // The panic hook has logged it.
-        Ok(Err(_)) => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error")),
+        Ok(Err(_)) => Err(Refusal::panicked()),
         Err(_) => {
-            let more = if prepared.is_mutation { "; it goes on, and may still be done" } else { "" };
+            let more = if is_mutation { "; it goes on, and may still be done" } else { "" };
             let message = format!("the deadline of {} ms has passed{more}", deadline.as_millis());
             Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "UNAVAILABLE", message))
         }

@@ -1,7 +1,8 @@
 //! TRANSPORT. Sockets, HTTP and the GraphQL-over-HTTP protocol; knows axum, and nothing of users.
 //!
 //! A request comes in through [`server`] (connections, time limits, draining), passes the layers and the table of routes
-//! in [`router`], and reaches one handler: `graphql`, `export` or `probes`. What the handlers need of the rooms behind
+//! in [`router`], and reaches one handler: `graphql`, `export` or `probes`. `graphql` hands what is answered by and by
+//! to `live`. What the handlers need of the rooms behind
 //! them is a [`Backend`] of a few functions, so this room can be tested alone. What does not live here: what an
 //! operation means, and which errors the directory has.
 
@@ -10,6 +11,7 @@ mod envelope;
 mod export;
 mod gate;
 mod graphql;
+mod live;
 mod multipart;
 mod probes;
 mod reply;
@@ -23,27 +25,41 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::{Request, Response};
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Http, Limits};
 use crate::telemetry::RequestId;
 
-/// Runs one GraphQL request that has passed the guard.
+/// Runs one GraphQL query or mutation that has passed the guard.
 pub type Execute = Arc<dyn Fn(Request, RequestId) -> BoxFuture<'static, Response> + Send + Sync>;
+
+/// Runs one GraphQL subscription that has passed the guard: a response for each event, until the stream is dropped.
+pub type Subscribe = Arc<dyn Fn(Request, RequestId) -> BoxStream<'static, Response> + Send + Sync>;
 
 /// Whether requests can be answered now: the database answers and the index is loaded.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Writes one file for download.
-pub type Produce = Box<dyn FnOnce(spool::Writer) -> BoxFuture<'static, std::io::Result<()>> + Send>;
+/// Writes one file for download, and gives how many rows it has written.
+pub type Produce = Box<dyn FnOnce(spool::Writer) -> BoxFuture<'static, std::io::Result<u64>> + Send>;
 
-/// Begins a file for download: of the users that a filter, as JSON, selects; without one, of all.
-pub type Begin = Arc<dyn Fn(Option<String>) -> BoxFuture<'static, Result<Produce, Refused>> + Send + Sync>;
+/// Begins a file for download, as the parameters of its address say.
+pub type Begin = Arc<dyn Fn(Vec<(String, String)>) -> BoxFuture<'static, Result<Download, Refused>> + Send + Sync>;
+
+/// A file for download that is about to be written.
+pub struct Download {
+    /// How many rows it will have, beside its header.
+    pub rows: u64,
+    /// The version of the directory that it shows.
+    pub version: i64,
+    /// Writes it.
+    pub produce: Produce,
+}
 
 /// Why there is no file.
 #[derive(Clone, Debug)]
@@ -57,14 +73,18 @@ pub struct Refused {
 /// The rooms behind this one, as what is asked of them.
 #[derive(Clone)]
 pub struct Backend {
-    /// Runs a GraphQL request.
+    /// Runs a GraphQL query or mutation.
     pub execute: Execute,
+    /// Runs a GraphQL subscription.
+    pub subscribe: Subscribe,
     /// Tells whether requests can be answered.
     pub ready: Ready,
     /// Begins a CSV file of users.
     pub users_csv: Begin,
-    /// Begins the sample CSV file; takes no filter.
-    pub sample_csv: Begin,
+    /// Begins an export of org units.
+    pub org_units_csv: Begin,
+    /// Begins a file of the rows of an import draft that cannot be imported; `draft` names it.
+    pub import_errors_csv: Begin,
 }
 
 /// What every handler holds; cheap to clone.
@@ -78,12 +98,17 @@ struct State {
     limits: Limits,
     spool_dir: PathBuf,
     /// One permit an upload under way.
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     /// One permit an export under way.
     exports: Arc<Semaphore>,
     /// Mutations under way: they outlive the connections that asked for them.
     mutations: TaskTracker,
-    draining: AtomicBool,
+    /// One permit a WebSocket or event stream.
+    streams: Arc<Semaphore>,
+    /// Open WebSockets.
+    sockets: TaskTracker,
+    /// From then on no new work is taken.
+    draining: CancellationToken,
 }
 
 impl AppState {
@@ -101,20 +126,23 @@ impl AppState {
             http: config.http.clone(),
             limits: config.limits.clone(),
             spool_dir,
-            uploads: Semaphore::new(transfers),
+            uploads: Arc::new(Semaphore::new(transfers)),
             exports: Arc::new(Semaphore::new(transfers)),
             mutations: TaskTracker::new(),
-            draining: AtomicBool::new(false),
+            streams: Arc::new(Semaphore::new(config.http.max_streams as usize)),
+            sockets: TaskTracker::new(),
+            draining: CancellationToken::new(),
         })))
     }
 
     /// From now on the server is not ready, and takes no new work.
     fn drain(&self) {
-        self.0.draining.store(true, Ordering::Release);
+        self.0.draining.cancel();
         self.0.mutations.close();
+        self.0.sockets.close();
     }
 
     fn is_draining(&self) -> bool {
-        self.0.draining.load(Ordering::Acquire)
+        self.0.draining.is_cancelled()
     }
 }

@@ -25,26 +25,20 @@ const ALL_ERRORS_BYTES: usize = 30 << 10;
 /// The largest reply.
 const REPLY_BYTES: usize = 10 << 20;
 
-/// The two media types of GraphQL over HTTP. They differ in the status of what is not executed: the older one says 200.
+/// The media types of answers: the two of GraphQL over HTTP, which differ in the status of what is not executed (the
+/// older one says 200), and that of results that come by and by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
     Json,
     GraphqlResponse,
+    EventStream,
 }
 
 impl Media {
-    /// The one that the client prefers; the older one if it does not say, or can take neither.
+    /// The one that the client prefers; the older one if it does not say, or can take none.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut best = (0.0, Self::Json);
-        let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        for range in ranges.flat_map(|value| value.split(',')) {
-            let mut parts = range.split(';').map(str::trim);
-            let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "application/graphql-response+json" => Self::GraphqlResponse,
-                "application/json" | "application/*" | "*/*" => Self::Json,
-                _ => continue,
-            };
-            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+        for (media, weight) in Self::taken(headers) {
             // At the same weight the first wins.
             if weight > best.0 {
                 best = (weight, media);
@@ -53,9 +47,31 @@ impl Media {
         best.1
     }
 
+    /// The one for a subscription, which can only be answered by and by: whether the client takes events at all.
+    pub(super) fn takes_events(headers: &HeaderMap) -> bool {
+        Self::taken(headers).any(|(media, weight)| media == Self::EventStream && weight > 0.0)
+    }
+
+    /// Those that the client names, with their weights.
+    fn taken(headers: &HeaderMap) -> impl Iterator<Item = (Self, f32)> {
+        let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        ranges.flat_map(|value| value.split(',')).filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let media = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "application/graphql-response+json" => Self::GraphqlResponse,
+                "application/json" | "application/*" | "*/*" => Self::Json,
+                "text/event-stream" => Self::EventStream,
+                _ => return None,
+            };
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            Some((media, weight))
+        })
+    }
+
     fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Json => "application/json; charset=utf-8",
+            // What is refused before there are events is plain JSON.
+            Self::Json | Self::EventStream => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
         })
     }
@@ -93,6 +109,26 @@ impl Refusal {
         Self { status: None, errors: errors.into_iter().collect(), allow: None }
     }
 
+    /// A refusal since something inside panicked, which the panic hook has logged.
+    pub(super) fn panicked() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error")
+    }
+
+    /// Whether the document is at fault, rather than the request around it.
+    pub(super) fn is_of_document(&self) -> bool {
+        self.status.is_none()
+    }
+
+    /// Whether the request around the document is not formed as it has to be.
+    pub(super) fn is_malformed(&self) -> bool {
+        self.status == Some(StatusCode::BAD_REQUEST)
+    }
+
+    /// The message of the first error.
+    pub(super) fn message(&self) -> &str {
+        self.errors.first().map(|error| error.message.as_str()).unwrap_or_default()
+    }
+
     /// For the log: the status, if it is fixed, and the code of the first error. Messages quote what clients send.
     pub(super) fn summary(&self) -> (Option<u16>, &str) {
         let first = self.errors.first().and_then(|error| error.extensions.as_ref()?.get("code"));
@@ -109,11 +145,12 @@ impl Refusal {
 /// The GraphQL reply to a request that was not executed: it has no `data`.
 pub(super) fn refuse(media: Media, id: &RequestId, refusal: Refusal) -> Response {
     let status = refusal.status.unwrap_or(match media {
-        Media::Json => StatusCode::OK,
+        Media::Json | Media::EventStream => StatusCode::OK,
         Media::GraphqlResponse => StatusCode::BAD_REQUEST,
     });
     let (errors, omitted) = fit(refusal.errors, "BAD_REQUEST", id);
-    let mut response = send(media, status, &Wire { errors, extensions: extensions(omitted) });
+    let json = write(&Wire { errors, extensions: extensions(omitted) });
+    let mut response = head(media, status, Response::new(Body::from(json)));
     if let Some(allow) = refusal.allow {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
@@ -124,20 +161,43 @@ pub(super) fn refuse(media: Media, id: &RequestId, refusal: Refusal) -> Response
 }
 
 /// The GraphQL reply to a request that was handed to the library.
-pub(super) fn answer(media: Media, id: &RequestId, mut answer: Answer) -> Response {
-    let was_executed = answer.data != Value::Null || answer.errors.iter().any(|error| !error.path.is_empty());
-    if !was_executed && !answer.errors.is_empty() {
-        return refuse(media, id, Refusal::document(answer.errors));
-    }
-    // An error of a field that comes without a code is the library's, about an argument that it could not read.
-    let (errors, omitted) = fit(answer.errors, "INVALID_INPUT", id);
-    answer.errors = errors;
-    answer.extensions.extend(extensions(omitted));
+pub(super) fn answer(media: Media, id: &RequestId, answer: Answer) -> Response {
+    let answer = match executed(id, answer) {
+        Ok(answer) => answer,
+        Err(refusal) => return refuse(media, id, refusal),
+    };
     let response = GraphQLResponse::from(answer).into_response();
     if response.body().size_hint().lower() > REPLY_BYTES as u64 {
         return head(media, StatusCode::OK, Response::new(Body::from(LARGE)));
     }
     head(media, StatusCode::OK, response)
+}
+
+/// The JSON of what an operation gave.
+///
+/// # Errors
+/// Where it was not executed, since it does not fit the schema.
+pub(super) fn result(id: &RequestId, answer: Answer) -> Result<String, Refusal> {
+    let json = write(&executed(id, answer)?);
+    Ok(if json.len() > REPLY_BYTES { LARGE.to_owned() } else { json })
+}
+
+/// What an operation gave, with its errors as clients see them.
+fn executed(id: &RequestId, mut answer: Answer) -> Result<Answer, Refusal> {
+    let was_executed = answer.data != Value::Null || answer.errors.iter().any(|error| !error.path.is_empty());
+    if !was_executed && !answer.errors.is_empty() {
+        return Err(Refusal::document(answer.errors));
+    }
+    // An error of a field that comes without a code is the library's, about an argument that it could not read.
+    let (errors, omitted) = fit(answer.errors, "INVALID_INPUT", id);
+    answer.errors = errors;
+    answer.extensions.extend(extensions(omitted));
+    Ok(answer)
+}
+
+/// The errors of what was not executed, as a list in JSON.
+pub(super) fn errors(id: &RequestId, refusal: Refusal) -> String {
+    write(&fit(refusal.errors, "BAD_REQUEST", id).0)
 }
 
 /// The plain JSON reply to a request that is not GraphQL's.
@@ -154,22 +214,19 @@ struct Wire {
     extensions: BTreeMap<String, Value>,
 }
 
-fn send(media: Media, status: StatusCode, wire: &Wire) -> Response {
-    match serde_json::to_vec(wire) {
-        Ok(body) => head(media, status, Response::new(Body::from(body))),
-        Err(error) => {
-            tracing::error!(%error, "a reply cannot be written as JSON");
-            head(media, StatusCode::INTERNAL_SERVER_ERROR, Response::new(Body::from(UNWRITABLE)))
-        }
-    }
-}
-
 /// Gives a reply its status and media type.
 fn head(media: Media, status: StatusCode, mut response: Response) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response
+}
+
+fn write(wire: &impl Serialize) -> String {
+    serde_json::to_string(wire).unwrap_or_else(|error| {
+        tracing::error!(%error, "a reply cannot be written as JSON");
+        UNWRITABLE.to_owned()
+    })
 }
 
 const LARGE: &str = r#"{"errors":[{"message":"the reply would be larger than 10 MiB; what was asked to be done is done","extensions":{"code":"LIMIT_EXCEEDED"}}],"data":null}"#;

@@ -40,6 +40,8 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(probes::ready))
         .route("/export/users.csv", get(export::users))
         .route("/export/sample.csv", get(export::sample))
+        .route("/export/org-units.csv", get(export::org_units))
+        .route("/export/import-errors.csv", get(export::import_errors))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         // The last is the outermost.

@@ -5,17 +5,19 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::AppState;
 use super::router::router;
@@ -84,20 +86,22 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
         router: router(state.clone()),
         permits: Arc::new(Semaphore::new(http.max_connections as usize)),
         http,
-        graceful: GracefulShutdown::new(),
+        open: TaskTracker::new(),
+        stopping: state.0.draining.clone(),
     };
     tokio::select! {
         () = front.accept(&listener, true) => {}
         () = stop => {}
     }
+    front.open.close();
     state.drain();
-    let Front { router, permits, http, graceful } = front;
-    let (drain_timeout, open) = (http.drain_timeout, graceful.count());
-    tracing::info!(connections = open, mutations = state.0.mutations.len(), "finishing what is under way");
-    let late = Front { router, permits, http, graceful: GracefulShutdown::new() };
+    let drain_timeout = front.http.drain_timeout;
+    let (connections, sockets, mutations) = (front.open.len(), state.0.sockets.len(), state.0.mutations.len());
+    tracing::info!(connections, sockets, mutations, "finishing what is under way");
     let finish = async {
-        tokio::join!(graceful.shutdown(), state.0.mutations.wait());
+        tokio::join!(front.open.wait(), state.0.sockets.wait(), state.0.mutations.wait());
     };
+    let late = Front { open: TaskTracker::new(), stopping: CancellationToken::new(), ..front.clone() };
     tokio::select! {
         outcome = tokio::time::timeout(drain_timeout, finish) => match outcome {
             Ok(()) => tracing::info!("stopped"),
@@ -108,11 +112,15 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
 }
 
 /// What accepting needs.
+#[derive(Clone)]
 struct Front {
     router: Router,
     permits: Arc<Semaphore>,
     http: Http,
-    graceful: GracefulShutdown,
+    /// The connections that speak HTTP; a WebSocket is one no longer.
+    open: TaskTracker,
+    /// From then on, a connection ends with the answer that it is at.
+    stopping: CancellationToken,
 }
 
 impl Front {
@@ -123,10 +131,9 @@ impl Front {
             let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let connection =
-                        converse(stream, self.router.clone(), self.http.clone(), keep_alive, self.graceful.watcher());
-                    tokio::spawn(async move {
-                        connection.await;
+                    let front = self.clone();
+                    self.open.spawn(async move {
+                        front.converse(stream, keep_alive).await;
                         drop(permit);
                     });
                 }
@@ -139,6 +146,33 @@ impl Front {
             }
         }
     }
+
+    /// Answers the requests of one connection. The time for headers is also that between two requests.
+    async fn converse(self, stream: TcpStream, keep_alive: bool) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let io = TokioIo::new(super::stall::Stalling::new(stream, self.http.stall_timeout));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.http.header_timeout)
+            .max_headers(MAX_HEADERS)
+            .max_buf_size(MAX_BUFFER)
+            .keep_alive(keep_alive)
+            .serve_connection(io, TowerToHyperService::new(self.router))
+            .with_upgrades();
+        let mut connection = pin!(connection);
+        let outcome = tokio::select! {
+            outcome = connection.as_mut() => outcome,
+            () = self.stopping.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
@@ -146,22 +180,4 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// Answers the requests of one connection. The time for headers is also that between two requests.
-async fn converse(stream: TcpStream, router: Router, http: Http, keep_alive: bool, watcher: Watcher) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let io = TokioIo::new(super::stall::Stalling::new(stream, http.stall_timeout));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(http.header_timeout)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_BUFFER)
-        .keep_alive(keep_alive)
-        .serve_connection(io, TowerToHyperService::new(router));
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }

@@ -73,6 +73,15 @@ impl OrgUnit {
         }
     }
 
+    /// Its filter as text, with the names that users, integrations and org units have now; null without a filter, and
+    /// where the text would be longer than 64 KiB.
+    async fn filter_text(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        match self.0.row.filter.clone() {
+            Some(stored) => Ok(ctx.directory()?.index().filter_text(&read_stored(stored)?)),
+            None => Ok(None),
+        }
+    }
+
     /// The unit above; null for a root.
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<OrgUnit>> {
         let Some(parent) = self.0.row.parent_id else { return Ok(None) };

@@ -1,24 +1,29 @@
 //! The http room with a toy schema behind it, through its router and, for what only a socket shows, over TCP.
 
+mod events;
 mod requests;
 mod sockets;
 mod uploads;
+mod websockets;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_graphql::{Context, EmptySubscription, Object, Schema, Upload};
+use async_graphql::{Context, Object, Schema, Subscription, Upload};
 use axum::body::Body;
 use clap::Parser;
+use futures_util::{Stream, StreamExt, stream};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tower::ServiceExt;
 
 use super::router::router;
-use super::{AppState, Backend};
+use super::{AppState, Backend, Download, Refused};
 use crate::config::Config;
 use crate::http::Produce;
 
@@ -100,10 +105,90 @@ impl Mutation {
     }
 }
 
+/// A file of a thousand rows; with the parameter `template` a panic, with `broken` a file that breaks off, and with `large`
+/// more than the buffers of a connection hold.
+async fn users_csv(parameters: Vec<(String, String)>) -> Result<Download, Refused> {
+    let is_asked = |wanted: &str| parameters.iter().any(|(name, _)| name == wanted);
+    assert!(!is_asked("template"), "a secret of the program");
+    let (is_broken, times) = (is_asked("broken"), if is_asked("large") { 4_000 } else { 1 });
+    let produce: Produce = Box::new(move |mut writer| {
+        Box::pin(async move {
+            for _ in 0..times {
+                writer.append("ID,Name\n".repeat(1_000)).await?;
+            }
+            if is_broken { Err(std::io::Error::other("a secret of the database")) } else { Ok(1_000) }
+        })
+    });
+    Ok(Download { rows: 1_000, version: 7, produce })
+}
+
+/// How many of the toy's subscriptions are running.
+#[derive(Clone, Default)]
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    /// One more, until what this gives is dropped.
+    fn begin(&self) -> impl Drop + use<> {
+        struct End(Arc<AtomicUsize>);
+        impl Drop for End {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        self.0.fetch_add(1, Ordering::SeqCst);
+        End(self.0.clone())
+    }
+
+    /// Returns once so many are running.
+    async fn are(&self, number: usize) {
+        while self.0.load(Ordering::SeqCst) != number {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+struct Events;
+
+#[Subscription]
+impl Events {
+    /// The numbers up to `to`; without it, one and then nothing more, without end.
+    async fn numbers(&self, ctx: &Context<'_>, to: Option<i32>) -> impl Stream<Item = i32> {
+        let running = ctx.data::<Running>().unwrap().begin();
+        let numbers = stream::iter(1..=to.unwrap_or(1));
+        let rest = stream::pending().take(if to.is_some() { 0 } else { 1 });
+        numbers.chain(rest).map(move |number| {
+            let _running = &running;
+            number
+        })
+    }
+
+    /// Events of so many bytes, without end.
+    async fn long(&self, ctx: &Context<'_>, length: usize) -> impl Stream<Item = String> {
+        let running = ctx.data::<Running>().unwrap().begin();
+        stream::repeat_with(move || {
+            let _running = &running;
+            "x".repeat(length)
+        })
+    }
+
+    async fn failing(&self) -> async_graphql::Result<impl Stream<Item = i32>> {
+        if true { Err("it cannot begin".into()) } else { Ok(stream::empty()) }
+    }
+
+    async fn fails_later(&self) -> impl Stream<Item = async_graphql::Result<i32>> {
+        stream::iter([Ok(1), Err("it cannot go on".into()), Ok(3)])
+    }
+
+    async fn panics_later(&self) -> impl Stream<Item = bool> {
+        stream::iter([true, false]).map(|first| first || fault())
+    }
+}
+
 /// A server without a socket.
 struct Toy {
     state: AppState,
     done: Done,
+    running: Running,
     folder: TempDir,
 }
 
@@ -126,24 +211,22 @@ impl Toy {
     fn new(flags: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Flags::parse_from(std::iter::once("toy").chain(flags.split_whitespace())).config;
-        let done = Done::default();
-        let schema = Schema::build(Query, Mutation, EmptySubscription).data(done.clone()).finish();
+        let (done, running) = (Done::default(), Running::default());
+        let schema = Schema::build(Query, Mutation, Events).data(done.clone()).data(running.clone()).finish();
+        let streaming = schema.clone();
         let backend = Backend {
             execute: Arc::new(move |request, _| {
                 let schema = schema.clone();
                 Box::pin(async move { schema.execute(request).await })
             }),
+            subscribe: Arc::new(move |request, _| streaming.execute_stream(request)),
             ready: Arc::new(|| Box::pin(async { true })),
-            users_csv: Arc::new(|_| {
-                Box::pin(async {
-                    let produce: Produce =
-                        Box::new(|mut writer| Box::pin(async move { writer.append("ID,Name\n".repeat(1_000)).await }));
-                    Ok(produce)
-                })
-            }),
-            sample_csv: Arc::new(|_| panic!("a secret of the program")),
+            users_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
+            org_units_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
+            import_errors_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
         };
-        Self { state: AppState::new(backend, &config, folder.path().join("spool")).unwrap(), done, folder }
+        let state = AppState::new(backend, &config, folder.path().join("spool")).unwrap();
+        Self { state, done, running, folder }
     }
 
     async fn send(&self, request: Request<Body>) -> Reply {

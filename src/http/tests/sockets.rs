@@ -1,6 +1,4 @@
-use std::net::SocketAddr;
-
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -10,7 +8,7 @@ use super::*;
 use crate::http::server::{Error, bind, serve};
 
 /// A server on a free port, and what stops it.
-async fn start(toy: &Toy) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
+pub(super) async fn start(toy: &Toy) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
     let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -20,14 +18,14 @@ async fn start(toy: &Toy) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
     (address, stop, tokio::spawn(server))
 }
 
-async fn connect(address: SocketAddr, sent: &str) -> TcpStream {
+pub(super) async fn connect(address: SocketAddr, sent: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
     stream
 }
 
 /// All that comes until the server closes the connection.
-async fn rest(stream: &mut TcpStream) -> String {
+pub(super) async fn rest(stream: &mut TcpStream) -> String {
     let mut all = Vec::new();
     // A reset is an end as well.
     let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut all)).await.expect("it stays open");
@@ -152,6 +150,46 @@ async fn a_reader_that_stalls_is_let_go() {
     let _stalled = connect(address, &post("{ long(length: 10000000) }")).await;
     let mut next = connect(address, "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
     assert!(rest(&mut next).await.ends_with("ok"));
+}
+
+fn download(parameters: &str) -> String {
+    format!("GET /export/users.csv?{parameters} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+#[tokio::test]
+async fn a_download_that_fails_half_way_never_looks_whole() {
+    let toy = Toy::new("");
+    let (address, _stop, _server) = start(&toy).await;
+    let whole = rest(&mut connect(address, &download("")).await).await;
+    assert!(whole.starts_with("HTTP/1.1 200") && whole.ends_with("\r\n0\r\n\r\n"), "{whole}");
+    let broken = rest(&mut connect(address, &download("broken=")).await).await;
+    assert!(broken.starts_with("HTTP/1.1 200") && !broken.contains("\r\n0\r\n"), "{broken}");
+    // Without chunks there is no end to miss, so nothing is sent before all is there.
+    let old = |parameters| download(parameters).replace("HTTP/1.1", "HTTP/1.0");
+    let whole = rest(&mut connect(address, &old("")).await).await;
+    assert!(whole.contains("\r\ncontent-length: 8000\r\n") && whole.ends_with("ID,Name\n"), "{whole}");
+    let broken = rest(&mut connect(address, &old("broken=")).await).await;
+    assert!(broken.starts_with("HTTP/1.0 500") && broken.contains("INTERNAL"), "{broken}");
+    assert!(!broken.contains("ID,Name") && !broken.contains("secret"), "{broken}");
+}
+
+#[tokio::test]
+async fn a_download_whose_reader_stalls_is_broken_off_and_makes_room_for_another() {
+    let toy = Toy::new("--stall-timeout 100ms --max-transfers 1");
+    let (address, _stop, _server) = start(&toy).await;
+    let mut stalled = connect(address, &download("large=")).await;
+    let mut first = [0; 15];
+    stalled.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    let second = rest(&mut connect(address, &download("")).await).await;
+    assert!(second.starts_with("HTTP/1.1 429") && second.contains("\r\nretry-after: 1\r\n"), "{second}");
+    while toy.state.0.exports.available_permits() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(toy.spooled(), 0);
+    let late = rest(&mut connect(address, &download("")).await).await;
+    assert!(late.starts_with("HTTP/1.1 200"), "{late}");
+    assert!(!rest(&mut stalled).await.contains("\r\n0\r\n"), "it looks whole");
 }
 
 #[tokio::test]

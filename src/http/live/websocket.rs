@@ -1,0 +1,310 @@
+//! WebSockets, by the protocol graphql-transport-ws: opening one, and the messages on it.
+//!
+//! One task a socket reads, runs and writes, so nothing is queued: while the client does not read, its operations stand
+//! still, and `stall` ends that after a while. What does not live here: what a message asks, which is a request like any
+//! other (`envelope`, `graphql`).
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::response::Response;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream, SelectAll};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tracing::Instrument;
+
+use super::{place, results, ticks};
+use crate::http::graphql::prepare;
+use crate::http::reply::{self, Refusal};
+use crate::http::{AppState, envelope, gate};
+use crate::telemetry::RequestId;
+
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// Where reading begins; a longer message gets more.
+const BUFFER: usize = 16 << 10;
+/// The longest id of an operation, in bytes: it stands in every message about it.
+const LONGEST_ID: usize = 256;
+/// The longest reason for closing that fits into its frame, in bytes.
+const LONGEST_REASON: usize = 123;
+/// How long a client may take to close, too, so that it learns why.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Opens a WebSocket.
+pub(in crate::http) fn socket(
+    state: &AppState,
+    id: &RequestId,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    if !gate::is_of_our_pages(headers) {
+        let message = "pages of other origins may not open a WebSocket here";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "BAD_REQUEST", message));
+    }
+    let upgrade = upgrade.map_err(|rejection| Refusal::bad_request(rejection.body_text()))?.protocols([PROTOCOL]);
+    if upgrade.selected_protocol().is_none() {
+        return Err(Refusal::bad_request(format!("`Sec-WebSocket-Protocol` has to name {PROTOCOL}")));
+    }
+    let place = place(state)?;
+    let open = state.0.sockets.token();
+    let largest = usize::try_from(state.0.http.max_body).unwrap_or(usize::MAX);
+    let (state, id) = (state.clone(), id.clone());
+    let span = tracing::Span::current();
+    Ok(upgrade.read_buffer_size(BUFFER).max_message_size(largest).max_frame_size(largest).on_upgrade(|socket| {
+        async move {
+            converse(socket, state, id).await;
+            drop((place, open));
+        }
+        .instrument(span)
+    }))
+}
+
+/// Keeps to the protocol until one side closes, and sees to it that the client learns why.
+async fn converse(mut socket: WebSocket, state: AppState, id: RequestId) {
+    let closing = Conversation::new(state, id).run(&mut socket).await;
+    if let Some(Close(code, mut reason)) = closing {
+        tracing::debug!(code, reason, "closing a WebSocket");
+        reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+        let frame = CloseFrame { code, reason: reason.into() };
+        if socket.send(Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
+    }
+    // Dropped with something unread, the connection would be reset, and the client might never see the close.
+    let rest = async {
+        while let Some(message) = socket.recv().await {
+            match message.map_err(broken) {
+                Ok(_) => {}
+                Err(None) => return,
+                // There is no reading on. It may still be sending.
+                Err(Some(_)) => std::future::pending().await,
+            }
+        }
+    };
+    if tokio::time::timeout(FAREWELL, rest).await.is_err() {
+        tracing::debug!("a client leaves a WebSocket half closed");
+    }
+}
+
+/// Why this side closes.
+struct Close(u16, String);
+
+impl Close {
+    /// A message that the protocol does not have.
+    fn invalid(reason: impl Into<String>) -> Self {
+        Self(4400, reason.into())
+    }
+}
+
+/// A message of the client, of whatever type.
+#[derive(Deserialize)]
+struct Incoming<'a> {
+    r#type: String,
+    id: Option<String>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+/// A message about one operation.
+struct Outgoing {
+    id: Arc<str>,
+    text: String,
+    is_last: bool,
+}
+
+/// An operation under way.
+struct UnderWay {
+    kind: OperationType,
+    /// Stops the operation when it is dropped.
+    _stop: oneshot::Sender<()>,
+}
+
+/// What one socket is at.
+struct Conversation {
+    state: AppState,
+    /// The id of the request that opened the socket. Each operation has it with its number.
+    id: RequestId,
+    count: u64,
+    is_acknowledged: bool,
+    under_way: HashMap<Arc<str>, UnderWay>,
+    messages: SelectAll<BoxStream<'static, Outgoing>>,
+}
+
+impl Conversation {
+    fn new(state: AppState, id: RequestId) -> Self {
+        let (under_way, messages) = (HashMap::new(), SelectAll::new());
+        Self { state, id, count: 0, is_acknowledged: false, under_way, messages }
+    }
+
+    /// Until the client has gone, or there is a reason to close.
+    async fn run(mut self, socket: &mut WebSocket) -> Option<Close> {
+        let draining = self.state.0.draining.clone();
+        let mut is_draining = false;
+        let mut late = pin!(tokio::time::sleep(self.state.0.http.header_timeout));
+        let mut ticks = ticks(&self.state);
+        let mut is_alive = true;
+        loop {
+            if is_draining && self.under_way.is_empty() {
+                return Some(Close(close_code::AWAY, "the server is stopping".to_owned()));
+            }
+            let message = tokio::select! {
+                received = socket.recv() => {
+                    is_alive = true;
+                    match received? {
+                        Ok(Message::Text(text)) => match self.take(&text) {
+                            Ok(answer) => answer,
+                            Err(close) => return Some(close),
+                        },
+                        Ok(Message::Binary(_)) => return Some(Close::invalid("messages are text")),
+                        Ok(Message::Close(_)) => return None,
+                        Ok(Message::Ping(_) | Message::Pong(_)) => None,
+                        Err(error) => return broken(error),
+                    }
+                }
+                Some(message) = self.messages.next() => {
+                    if message.is_last {
+                        self.under_way.remove(&message.id);
+                    }
+                    Some(Message::text(message.text))
+                }
+                () = &mut late, if !self.is_acknowledged => {
+                    return Some(Close(4408, "Connection initialisation timeout".to_owned()));
+                }
+                _ = ticks.tick() => {
+                    if !std::mem::take(&mut is_alive) {
+                        return None;
+                    }
+                    Some(Message::Ping(axum::body::Bytes::new()))
+                }
+                () = draining.cancelled(), if !is_draining => {
+                    is_draining = true;
+                    self.under_way.retain(|_, operation| operation.kind != OperationType::Subscription);
+                    None
+                }
+            };
+            if let Some(message) = message {
+                socket.send(message).await.ok()?;
+            }
+        }
+    }
+
+    /// Takes a message of the client; gives what is answered at once.
+    fn take(&mut self, text: &str) -> Result<Option<Message>, Close> {
+        let message: Incoming<'_> = serde_json::from_str(text)
+            .map_err(|error| Close::invalid(format!("the message is not JSON as it has to be: {error}")))?;
+        let payload = message.payload.map(RawValue::get).filter(|payload| *payload != "null");
+        let is_object = payload.is_none_or(|payload| payload.starts_with('{'));
+        match message.r#type.as_str() {
+            "connection_init" | "ping" | "pong" if !is_object => Err(Close::invalid("`payload` has to be an object")),
+            "connection_init" if self.is_acknowledged => {
+                Err(Close(4429, "Too many initialisation requests".to_owned()))
+            }
+            "connection_init" => {
+                self.is_acknowledged = true;
+                Ok(Some(Message::text(r#"{"type":"connection_ack"}"#)))
+            }
+            "ping" => {
+                let payload = payload.map(|payload| format!(",\"payload\":{payload}")).unwrap_or_default();
+                Ok(Some(Message::text(format!("{{\"type\":\"pong\"{payload}}}"))))
+            }
+            "pong" => Ok(None),
+            "subscribe" => {
+                let payload = payload.ok_or_else(|| Close::invalid("`payload` is missing"))?;
+                self.begin(name(message.id)?, payload)
+            }
+            "complete" => {
+                self.under_way.remove(&name(message.id)?);
+                Ok(None)
+            }
+            _ => Err(Close::invalid("a client sends no messages of this `type`")),
+        }
+    }
+
+    /// Begins an operation. What is wrong with it alone is answered with a message about it.
+    fn begin(&mut self, id: Arc<str>, payload: &str) -> Result<Option<Message>, Close> {
+        if !self.is_acknowledged {
+            return Err(Close(4401, "Unauthorized".to_owned()));
+        }
+        if self.under_way.contains_key(&id) {
+            return Err(Close(4409, format!("Subscriber for {id} already exists")));
+        }
+        self.count += 1;
+        let request = RequestId::from(format!("{}.{}", self.id, self.count));
+        let quoted: Arc<str> = serde_json::Value::from(&*id).to_string().into();
+        let operation = match envelope::from_json(payload.as_bytes(), &self.state.0.http) {
+            Err(refusal) if refusal.is_malformed() => return Err(Close::invalid(refusal.message())),
+            asked => self.room().and(asked).and_then(|asked| prepare(&self.state, asked)),
+        };
+        let operation = match operation {
+            Ok(operation) => operation,
+            Err(refusal) => return Ok(Some(Message::text(error(&quoted, &request, refusal)))),
+        };
+        let (stop, stopped) = oneshot::channel();
+        self.under_way.insert(id.clone(), UnderWay { kind: operation.kind, _stop: stop });
+        let span = tracing::info_span!("operation", id = request.as_str());
+        let results = results(&self.state, &request, operation);
+        let messages = stream::unfold(Some(results), move |results| {
+            let (id, quoted, request) = (id.clone(), quoted.clone(), request.clone());
+            let next = async move {
+                let mut results = results?;
+                let (text, rest) = match results.next().await {
+                    Some(Ok(json)) => (format!(r#"{{"id":{quoted},"type":"next","payload":{json}}}"#), Some(results)),
+                    Some(Err(refusal)) => (error(&quoted, &request, refusal), None),
+                    None => (format!(r#"{{"id":{quoted},"type":"complete"}}"#), None),
+                };
+                Some((Outgoing { id, text, is_last: rest.is_none() }, rest))
+            };
+            next.instrument(span.clone())
+        });
+        self.messages.push(messages.take_until(stopped).boxed());
+        Ok(None)
+    }
+
+    /// Whether there is room for one more operation.
+    fn room(&self) -> Result<(), Refusal> {
+        let limit = self.state.0.http.max_operations;
+        if self.state.is_draining() {
+            let message = "the server is stopping; try again";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message));
+        }
+        if self.under_way.len() >= limit as usize {
+            let message = format!("the operations under way on one WebSocket are limited to {limit}");
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "LIMIT_EXCEEDED", message));
+        }
+        Ok(())
+    }
+}
+
+/// The message that an operation cannot run, or on.
+fn error(quoted: &str, request: &RequestId, refusal: Refusal) -> String {
+    format!(r#"{{"id":{quoted},"type":"error","payload":{}}}"#, reply::errors(request, refusal))
+}
+
+/// The id of an operation.
+fn name(id: Option<String>) -> Result<Arc<str>, Close> {
+    match id {
+        Some(id) if (1..=LONGEST_ID).contains(&id.len()) => Ok(id.into()),
+        _ => Err(Close::invalid(format!("`id` has to be a string of 1 to {LONGEST_ID} bytes"))),
+    }
+}
+
+/// What there is to say when reading fails. Most often the client is gone.
+fn broken(error: axum::Error) -> Option<Close> {
+    match error.into_inner().downcast_ref()? {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Capacity(_) => Some(Close(close_code::SIZE, "the message is too large".to_owned())),
+        Error::Protocol(_) => Some(Close(close_code::PROTOCOL, "the frame is not as it has to be".to_owned())),
+        Error::Utf8(_) => Some(Close(close_code::INVALID, "messages are in UTF-8".to_owned())),
+        _ => None,
+    }
+}
