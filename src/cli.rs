@@ -7,15 +7,19 @@
 
 mod column;
 mod demo;
+mod diff;
 mod export;
 mod import;
 mod progress;
 mod report;
+mod undo;
 
 pub use column::Column;
 pub use demo::DemoArgs;
+pub use diff::DiffArgs;
 pub use export::ExportArgs;
 pub use import::{EncodingName, ImportArgs, ModeName};
+pub use undo::UndoArgs;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -33,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections for reading; a command reads one thing at a time, and an export keeps one for itself.
 const READERS: u32 = 2;
 
-/// What `--help` says of exit codes; `import` has one more.
+/// What `--help` says of exit codes; `import` and `undo` have one more.
 const EXIT_CODES: &str =
     "Exit codes:\n  0  it is done\n  2  wrong usage; a file or the database cannot be read or written";
 
@@ -51,7 +55,11 @@ pub enum Command {
     /// Import users from a CSV file: all of it, or nothing.
     Import(ImportArgs),
     /// Export users as a CSV file.
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
+    /// Undo a changeset: every record that it changed goes back to what it was.
+    Undo(UndoArgs),
+    /// Print the records that differ between two versions of the directory.
+    Diff(DiffArgs),
 }
 
 /// What commands need to know from outside.
@@ -70,7 +78,7 @@ pub struct Setup<'a> {
 enum Outcome {
     /// It is done.
     Done,
-    /// The file has errors, and nothing was changed.
+    /// The file has errors, or records are blocked, and nothing was changed.
     Refused,
 }
 
@@ -80,7 +88,7 @@ enum Outcome {
 struct ReaderGone;
 
 /// Runs a command. Errors are written to standard error; the code says how it ended: 0 done, 1 the file to import has
-/// errors and nothing was changed, 2 anything else.
+/// errors, or records of an undo are blocked, and nothing was changed, 2 anything else.
 pub async fn run(command: Command, setup: &Setup<'_>) -> ExitCode {
     match dispatch(command, setup).await {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -106,7 +114,9 @@ async fn dispatch(command: Command, setup: &Setup<'_>) -> anyhow::Result<Outcome
         }
         Command::Demo(args) => Box::pin(demo::run(args, setup)).await,
         Command::Import(args) => Box::pin(import::run(args, setup)).await,
-        Command::Export(args) => Box::pin(export::run(args, setup)).await,
+        Command::Export(args) => Box::pin(export::run(*args, setup)).await,
+        Command::Undo(args) => Box::pin(undo::run(args, setup)).await,
+        Command::Diff(args) => Box::pin(diff::run(args, setup)).await,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::str::FromStr;
 
-use crate::directory::csv::Source;
+use entity::attribute::AttributeType;
+
+use crate::directory::NewAttribute;
+use crate::directory::csv::ColumnSource;
 use crate::value::DateFormat;
 
 /// A header, and what its column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column(pub String, pub Source);
+pub struct Column(pub String, pub ColumnSource);
 
 /// What may stand after the header.
 const FORMS: &str = "`ignore`, `id`, `attribute:KEY`, `attribute:KEY:DATEFORMAT` or `integration:NAME`";
@@ -34,11 +37,11 @@ fn begins_like_a_source(text: &str) -> bool {
     matches!(text, "ignore" | "id") || text.starts_with("attribute:") || text.starts_with("integration:")
 }
 
-fn read_source(text: &str) -> Result<Source, String> {
+fn read_source(text: &str) -> Result<ColumnSource, String> {
     match text.split_once(':') {
-        None if text == "ignore" => Ok(Source::Ignore),
-        None if text == "id" => Ok(Source::Id),
-        Some(("integration", name)) if !name.trim().is_empty() => Ok(Source::Integration(name.trim().to_owned())),
+        None if text == "ignore" => Ok(ColumnSource::Ignore),
+        None if text == "id" => Ok(ColumnSource::Id),
+        Some(("integration", name)) if !name.trim().is_empty() => Ok(ColumnSource::Integration(name.trim().to_owned())),
         Some(("integration", _)) => Err("the name is missing; write integration:NAME".to_owned()),
         Some(("attribute", rest)) => {
             let (key, format) = rest.split_once(':').map_or((rest, None), |(key, format)| (key, Some(format)));
@@ -46,8 +49,51 @@ fn read_source(text: &str) -> Result<Source, String> {
                 return Err("the key is missing; write attribute:KEY".to_owned());
             }
             let date_format = format.map(DateFormat::parse).transpose()?;
-            Ok(Source::Attribute { key: key.trim().to_owned(), date_format })
+            Ok(ColumnSource::Attribute { key: key.trim().to_owned(), date_format })
         }
         _ => Err(format!("`{text}` says nothing of a column; after `=` write {FORMS}")),
+    }
+}
+
+/// A header, and the attribute that its column becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewColumn(pub String, pub NewAttribute);
+
+impl FromStr for NewColumn {
+    type Err = String;
+
+    /// Reads `HEADER=TYPE` or `HEADER=TYPE:OPTION;OPTION`. A header may hold `=`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = "HEADER=TYPE, or HEADER=select:OPTION;OPTION";
+        let (header, rest) = text.rsplit_once('=').ok_or_else(|| format!("`=` is missing; write {form}"))?;
+        let (name, options) = rest.split_once(':').unwrap_or((rest, ""));
+        let r#type = match name.trim() {
+            "text" => AttributeType::Text,
+            "number" => AttributeType::Number,
+            "boolean" => AttributeType::Boolean,
+            "date" => AttributeType::Date,
+            "select" => AttributeType::Select,
+            "multi-select" => AttributeType::MultiSelect,
+            "user" => AttributeType::User,
+            "email" => AttributeType::Email,
+            "url" => AttributeType::Url,
+            other => {
+                let types = "text, number, boolean, date, select, multi-select, user, email or url";
+                return Err(format!("`{other}` is no type; write {types}"));
+            }
+        };
+        let header = header.trim().to_owned();
+        let options = options.split(';').map(str::trim).filter(|option| !option.is_empty());
+        let new = NewAttribute {
+            title: header.clone(),
+            key: None,
+            r#type,
+            description: String::new(),
+            options: options.map(str::to_owned).collect(),
+            is_required: false,
+            is_unique: false,
+            position: None,
+        };
+        Ok(Self(header, new))
     }
 }

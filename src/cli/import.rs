@@ -3,24 +3,25 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use super::column::Column;
+use super::column::{Column, NewColumn};
 use super::progress::{COUNTER, bar};
 use super::report::{json, text};
 use super::{Outcome, Setup, actor, open_directory, print};
 use crate::demo::watch;
-use crate::directory::csv::{Encoding, ImportMode, ImportOptions, Limits, Mapping};
+use crate::directory::csv::{Encoding, ImportMode, ImportOptions, ImportReport, Mapping, write_error_rows};
 
 /// What `--help` says of exit codes.
 const EXIT_CODES: &str = "Exit codes:
-  0  the directory is as the file says; with --dry-run: the file has no errors
+  0  the directory is as the file says; with --dry-run: the file has no errors; with --rows valid: as its valid rows say
   1  the file has errors, and nothing was changed
   2  wrong usage; the file or the database cannot be read or written, and nothing was changed";
+
+/// The most problems that are written to a file of errors.
+const WRITTEN: usize = 100_000;
 
 /// Which file to import, and how.
 #[derive(Args, Clone, Debug)]
@@ -30,7 +31,11 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// What becomes of users that the file does not have.
+    /// The file has org units rather than users.
+    #[arg(long, conflicts_with = "columns")]
+    pub org_units: bool,
+
+    /// What becomes of users, or org units, that the file does not have.
     #[arg(long, value_enum, default_value_t = ModeName::Merge)]
     pub mode: ModeName,
 
@@ -38,7 +43,7 @@ pub struct ImportArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// With `--mode replace`: how many users may be removed. Needed where that is more than a tenth of all.
+    /// With `--mode replace`: how many users, or org units, may be removed. Needed where that is more than a tenth of all.
     #[arg(long, value_name = "N")]
     pub confirm_removals: Option<u64>,
 
@@ -59,18 +64,44 @@ pub struct ImportArgs {
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub delimiter: Option<u8>,
 
+    /// Whether rows that cannot be imported keep the others from it.
+    #[arg(long, value_enum, default_value_t = RowsName::All)]
+    pub rows: RowsName,
+
+    /// Write the rows that cannot be imported to this file, each with what is wrong with it, to be mended and imported.
+    #[arg(long, value_name = "FILE")]
+    pub errors_to: Option<PathBuf>,
+
+    /// With `--dry-run`: list this many of the changes, column by column.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub changes: usize,
+
+    /// Make an attribute for a column, in the same changeset: `HEADER=TYPE`, such as `Grade=number`. Once for each such
+    /// column. Options of `select` and `multi-select` follow after `:`, with `;` between them.
+    #[arg(long = "new-attribute", value_name = "HEADER=TYPE")]
+    pub new_attributes: Vec<NewColumn>,
+
     /// Print the report as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What becomes of users that the file does not have.
+/// What becomes of users, or org units, that the file does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ModeName {
     /// They stay as they are.
     Merge,
     /// They are removed.
     Replace,
+}
+
+/// Which rows are imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RowsName {
+    /// All of them, or none.
+    All,
+    /// Those that can be, and that lean on no row that cannot.
+    Valid,
 }
 
 /// How characters are written.
@@ -101,18 +132,34 @@ pub(super) async fn run(args: ImportArgs, setup: &Setup<'_>) -> anyhow::Result<O
         bar.set_position(rows);
         bar.tick();
     };
-    let (actor, rows) = (actor(), options.progress.clone());
-    let report = watch(Box::pin(directory.import_users(&actor, file, options)), &rows, show).await;
+    let (actor, rows, how) = (actor(), options.progress.clone(), options.clone());
+    let copy = file.try_clone().with_context(|| name.clone())?;
+    let import = async {
+        match args.org_units {
+            true => directory.import_org_units(&actor, file, options).await,
+            false => directory.import_users(&actor, file, options).await,
+        }
+    };
+    let report = watch(Box::pin(import), &rows, show).await;
     bar.finish_and_clear();
     let report = report?;
-    print(&if args.json { json(&report, args.dry_run)? } else { text(&report, &name, args.dry_run) })?;
-    Ok(if report.errors.is_empty() { Outcome::Done } else { Outcome::Refused })
+    if let Some(path) = args.errors_to.as_deref().filter(|_| !report.bad_lines.is_empty()) {
+        write_errors(&copy, &how, &report, path).with_context(|| path.display().to_string())?;
+    }
+    print(&if args.json { json(&report, args.dry_run)? } else { text(&report, args.noun(), &name, args.dry_run) })?;
+    let is_done = report.errors.is_empty() || (report.applied && args.rows == RowsName::Valid);
+    Ok(if is_done { Outcome::Done } else { Outcome::Refused })
 }
 
 impl ImportArgs {
     /// The file as messages name it.
     fn name(&self) -> String {
         if self.is_standard_input() { "standard input".to_owned() } else { self.file.display().to_string() }
+    }
+
+    /// What the rows of the file are, in words.
+    fn noun(&self) -> &'static str {
+        if self.org_units { "Org units" } else { "Users" }
     }
 
     fn is_standard_input(&self) -> bool {
@@ -129,9 +176,18 @@ impl ImportArgs {
                 ModeName::Replace => ImportMode::Replace,
             },
             dry_run: self.dry_run,
+            valid_rows: self.rows == RowsName::Valid,
+            new_attributes: self
+                .new_attributes
+                .iter()
+                .map(|NewColumn(header, new)| (header.clone(), new.clone()))
+                .collect(),
+            list_changes: self.changes,
+            list_problems: self.errors_to.as_ref().map(|_| WRITTEN),
             mapping: Mapping {
                 columns: self.columns.iter().map(|Column(header, source)| (header.clone(), source.clone())).collect(),
                 ignore_unknown: self.ignore_unknown_columns,
+                ..Mapping::default()
             },
             encoding: self.encoding.map(|encoding| match encoding {
                 EncodingName::Utf8 => Encoding::Utf8,
@@ -140,11 +196,17 @@ impl ImportArgs {
                 EncodingName::Windows1252 => Encoding::Windows1252,
             }),
             delimiter: self.delimiter,
-            limits: Limits::default(),
             confirm_removals: self.confirm_removals,
-            progress: Arc::new(AtomicU64::new(0)),
+            ..ImportOptions::default()
         })
     }
+}
+
+/// Writes the rows that cannot be imported.
+fn write_errors(file: &File, options: &ImportOptions, report: &ImportReport, path: &Path) -> io::Result<()> {
+    let sink = io::BufWriter::new(File::create(path)?);
+    let (sink, _) = write_error_rows(file, options, &report.bad_lines, report.errors.listed.iter().cloned(), sink)?;
+    sink.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 /// Opens a file that can be read twice: the file itself, or what comes from standard input or a pipe in a file without a

@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::directory::csv::{Detected, ImportReport, Problem, Problems};
+use crate::directory::csv::{ChangeKind, Detected, ImportReport, Problem, Problems, RowChange};
 
 /// The most problems that are listed for people, who mend a few and try again.
 const LINES: usize = 100;
 
-/// The report as text.
-pub(super) fn text(report: &ImportReport, name: &str, dry_run: bool) -> String {
+/// The report as text; `nouns` is what the rows of the file are.
+pub(super) fn text(report: &ImportReport, nouns: &str, name: &str, dry_run: bool) -> String {
     let mut text = format!(
         "{}: {}{}\n",
         printable(name),
@@ -26,10 +26,21 @@ pub(super) fn text(report: &ImportReport, name: &str, dry_run: bool) -> String {
             (true, _) => format!("Applied; the directory is at version {}.\n", report.version),
             (false, _) => "A dry run: nothing was changed. This is what the import would do.\n".to_owned(),
         };
-        text += &changes(report);
+        text += &changes(report, nouns);
+    } else if report.applied {
+        text += &format!(
+            "{} could not be imported; the others are applied, and the directory is at version {}.\n",
+            count(report.bad_lines.len(), "row"),
+            report.version
+        );
+        text += &changes(report, nouns);
+        list(&mut text, &report.errors);
     } else {
         text += &format!("{}, so nothing was changed.\n", count(report.errors.count, "error"));
         list(&mut text, &report.errors);
+    }
+    for change in &report.changes {
+        let _ = writeln!(text, "{}", printable(&spell(change)));
     }
     if !report.warnings.is_empty() {
         text += &format!("{}:\n", count(report.warnings.count, "warning"));
@@ -38,9 +49,9 @@ pub(super) fn text(report: &ImportReport, name: &str, dry_run: bool) -> String {
     text
 }
 
-fn changes(report: &ImportReport) -> String {
+fn changes(report: &ImportReport, nouns: &str) -> String {
     let mut text = format!(
-        "Users: {} created, {} updated, {} removed; {} unchanged.\n",
+        "{nouns}: {} created, {} updated, {} removed; {} unchanged.\n",
         grouped(report.created),
         grouped(report.updated),
         grouped(report.removed),
@@ -58,6 +69,22 @@ fn changes(report: &ImportReport) -> String {
     text
 }
 
+/// A change as one line: what becomes of whom, and each column before and after.
+fn spell(change: &RowChange) -> String {
+    let place = change.line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    let kind = match change.kind {
+        ChangeKind::Created => "created",
+        ChangeKind::Updated => "updated",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Absorbed => "part of another",
+    };
+    let show = |text: &Option<String>| text.as_ref().map_or("nothing".to_owned(), |text| format!("`{text}`"));
+    let cells =
+        change.cells.iter().map(|cell| format!("{}: {} -> {}", cell.column, show(&cell.before), show(&cell.after)));
+    let told: Vec<String> = cells.chain(change.notes.iter().cloned()).collect();
+    format!("{place}{} {kind}; {}", change.detail, told.join("; "))
+}
+
 fn list(text: &mut String, problems: &Problems) {
     for problem in problems.listed.iter().take(LINES) {
         let column = problem.column.as_ref().map(|column| format!(", {column}")).unwrap_or_default();
@@ -72,7 +99,7 @@ fn list(text: &mut String, problems: &Problems) {
 }
 
 /// The text of a file as it may stand in a terminal, which obeys some characters.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
@@ -89,7 +116,7 @@ fn sign(delimiter: u8) -> String {
 }
 
 /// A number with its thing in the singular or plural.
-fn count(number: u64, thing: &str) -> String {
+pub(super) fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
@@ -128,6 +155,8 @@ struct Report<'a> {
     errors: Vec<ProblemLine<'a>>,
     warning_count: u64,
     warnings: Vec<ProblemLine<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    changes: &'a [RowChange],
 }
 
 /// A problem as JSON has it.
@@ -168,6 +197,7 @@ pub(super) fn json(report: &ImportReport, dry_run: bool) -> serde_json::Result<S
         errors: report.errors.listed.iter().map(Into::into).collect(),
         warning_count: report.warnings.count,
         warnings: report.warnings.listed.iter().map(Into::into).collect(),
+        changes: &report.changes,
     };
     serde_json::to_string_pretty(&report).map(|json| json + "\n")
 }

@@ -2,7 +2,7 @@ use clap::{CommandFactory, Parser};
 
 use super::report::{grouped, json, text};
 use super::*;
-use crate::directory::csv::{Detected, Encoding, ImportReport, Problem, Problems, Source};
+use crate::directory::csv::{ColumnSource, Detected, Encoding, ImportReport, Problem, Problems};
 use crate::value::DateFormat;
 
 #[derive(Debug, Parser)]
@@ -24,7 +24,7 @@ fn import(line: &str) -> ImportArgs {
     }
 }
 
-fn column(text: &str) -> Result<(String, Source), String> {
+fn column(text: &str) -> Result<(String, ColumnSource), String> {
     text.parse::<Column>().map(|Column(header, source)| (header, source))
 }
 
@@ -57,18 +57,18 @@ fn confirming_removals_of_a_merge_is_a_mistake_that_is_named() {
 
 #[test]
 fn a_column_is_mapped_to_an_attribute_an_integration_the_id_or_nothing() {
-    let attribute = |key: &str, format: Option<&str>| Source::Attribute {
+    let attribute = |key: &str, format: Option<&str>| ColumnSource::Attribute {
         key: key.to_owned(),
         date_format: format.map(|format| DateFormat::parse(format).unwrap()),
     };
     let cases = [
         ("Dept=attribute:department", "Dept", attribute("department", None)),
         ("Joined = attribute:start_date:DD/MM/YYYY", "Joined", attribute("start_date", Some("DD/MM/YYYY"))),
-        ("Login=integration:GitHub: EMEA", "Login", Source::Integration("GitHub: EMEA".to_owned())),
-        ("Key=id", "Key", Source::Id),
-        ("Notes=ignore", "Notes", Source::Ignore),
-        ("a=b=ignore", "a=b", Source::Ignore),
-        ("Tool=integration:a=b", "Tool", Source::Integration("a=b".to_owned())),
+        ("Login=integration:GitHub: EMEA", "Login", ColumnSource::Integration("GitHub: EMEA".to_owned())),
+        ("Key=id", "Key", ColumnSource::Id),
+        ("Notes=ignore", "Notes", ColumnSource::Ignore),
+        ("a=b=ignore", "a=b", ColumnSource::Ignore),
+        ("Tool=integration:a=b", "Tool", ColumnSource::Integration("a=b".to_owned())),
     ];
     for (text, header, source) in cases {
         assert_eq!(column(text), Ok((header.to_owned(), source)), "{text}");
@@ -133,13 +133,13 @@ fn report() -> ImportReport {
 #[test]
 fn the_report_of_an_import_says_what_it_did() {
     assert_eq!(
-        text(&report(), "people.csv", false),
+        text(&report(), "Users", "people.csv", false),
         "people.csv: 1,234 rows (UTF-8, `;` between cells)\n\
          Applied; the directory is at version 12.\n\
          Users: 1,000 created, 0 updated, 0 removed; 234 unchanged.\n"
     );
     let linked = ImportReport { applied: false, absorbed: 2, accounts_moved: 3, ..report() };
-    let text = text(&linked, "people.csv", true);
+    let text = text(&linked, "Users", "people.csv", true);
     assert!(text.contains("A dry run: nothing was changed."), "{text}");
     assert!(text.contains("Accounts: 3 moved, 0 claimed before they were reported, 0 unlinked.\n"), "{text}");
     assert!(text.ends_with("Automatic users that became part of another: 2.\n"), "{text}");
@@ -152,9 +152,11 @@ fn the_report_of_a_file_with_errors_lists_them_by_line_and_column() {
         of_cell.in_column(Some("Start date")).of_value("31/12"),
         Problem::new(9, "WRONG_CELL_COUNT", "3 cells\u{1b}[31m"),
     ];
-    let refused = ImportReport { applied: false, errors: Problems { listed, count: 150 }, ..report() };
+    let mut errors = Problems::default();
+    (errors.listed, errors.count) = (listed, 150);
+    let refused = ImportReport { applied: false, errors, ..report() };
     assert_eq!(
-        text(&refused, "-", false),
+        text(&refused, "Users", "-", false),
         "-: 1,234 rows (UTF-8, `;` between cells)\n\
          150 errors, so nothing was changed.\n\
          line 7, Start date: NOT_A_DATE `31/12` is not a date; write it as YYYY-MM-DD\n\

@@ -19,7 +19,7 @@ use crate::directory::{Actor, Directory, NewIntegration, SyncMode, SyncedAccount
 use crate::index::AccountKey;
 
 /// The accounts of one call: with the users made from some of them, so few that the index follows in place rather than
-/// being loaded afresh after each call.
+/// on a copy.
 const ACCOUNTS: usize = 16_000;
 
 /// The number of a user whose account in GitHub has no email, and is given by hand.

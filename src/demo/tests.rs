@@ -6,7 +6,7 @@ use entity::integration_account::{AccountStatus, AssociationRule};
 
 use super::*;
 use crate::database::{Database, Options};
-use crate::directory::csv::Style;
+use crate::directory::csv::ExportOptions;
 use crate::directory::{AccountQuery, Actor, Clock, Directory, IdRange};
 use crate::value::Email;
 
@@ -22,7 +22,7 @@ async fn filled(folder: &Path, name: &str, users: u64, seed: u64) -> (Directory,
 }
 
 async fn export(directory: &Directory) -> String {
-    let mut export = directory.export_users(None, Style::default()).await.unwrap();
+    let mut export = directory.export_users(&ExportOptions::default()).await.unwrap();
     let mut text = Vec::new();
     while let Some(piece) = export.next().await.unwrap() {
         text.extend(piece);
