@@ -2,7 +2,7 @@
 # the audit of GraphQL over HTTP. `.ci/run` runs `make lint test` with PostgreSQL beside it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench schema
+.PHONY: help run test lint fmt bench soak schema
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
@@ -23,6 +23,14 @@ fmt: ## Format the code
 
 bench: ## Measure against the targets, about ten minutes; on PostgreSQL too if ROSTER_BENCH_POSTGRES_URL is set
 	cargo bench --locked --bench scale
+
+# How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has.
+soak: export SOAK_KILLS ?= 200
+soak: export SOAK_ROWS ?= 100000
+soak: export SOAK_STEP ?= 30
+soak: export SOAK_MEMORY_ROWS ?= 1000000
+soak: ## Kill imports and feed large files, some hours; on PostgreSQL too if TEST_POSTGRES_URL is set
+	cargo test --release --locked --test it soak:: -- --nocapture --test-threads 1
 
 schema: ## Write schema.graphql anew
 	cargo run --quiet --locked -- schema > schema.graphql.new

@@ -74,7 +74,7 @@ async fn run(site: &Site, text: &str) -> String {
 }
 
 /// The text with what stands for ids and earlier answers filled in.
-fn fill(site: &Site, text: &str, cast: Option<&Cast>, previous: &Json) -> String {
+pub(crate) fn fill(site: &Site, text: &str, cast: Option<&Cast>, previous: &Json) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {

@@ -8,6 +8,7 @@ use entity::integration::IntegrationKind;
 use entity::org_unit::OrgUnitScope;
 use entity::{OrgUnitId, UserId};
 use roster::database::{Database, Options};
+use roster::directory::csv::ImportOptions;
 use roster::directory::{
     AttributeChange, Clock, Directory, Error, IntegrationChange, NewUser, OrgUnitChange, OrgUnitDraft, SyncMode,
     UserChange,
@@ -16,7 +17,8 @@ use roster::index::AccountBy;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    Site, account, attribute, cast, filter, integration, me, new_unit, on_both, on_each, tables, unit, user, violations,
+    Site, account, attribute, cast, export, filter, import, integration, me, new_unit, on_both, on_each, tables, unit,
+    user, violations,
 };
 
 fn named(name: &str) -> UserChange {
@@ -163,7 +165,7 @@ fn writers_of_all_kinds_and_readers_never_see_an_error_of_the_database() {
                         note(directory.update_user(&me(), cast.formula, manager).await);
                         note(directory.delete_user(&me(), id, None).await);
                     }
-                    note(directory.export_users(None, Default::default()).await.map(|_| ()));
+                    note(directory.export_users(&Default::default()).await.map(|_| ()));
                     note(directory.list_changesets(Default::default()).await.map(|_| ()));
                 }
                 codes
@@ -394,5 +396,48 @@ fn lists_longer_than_they_can_usefully_be_are_refused_before_they_are_looked_at(
             ..UserChange::default()
         };
         assert_eq!(site.update_user(&me(), id, emails).await.unwrap_err().code(), "LIMIT_EXCEEDED");
+    });
+}
+
+/// The users whose emails begin with `prefix`, without their ids and that prefix.
+async fn users_of(site: &Site, prefix: &str) -> BTreeSet<String> {
+    let text = export(site).await;
+    let rows = text.lines().skip(1).filter(|row| row.contains(&format!(",{prefix}-")));
+    rows.map(|row| row.split_once(',').unwrap().1.replace(&format!("{prefix}-"), "")).collect()
+}
+
+#[test]
+fn two_imports_at_once_end_as_one_after_the_other() {
+    on_each(async |site: &Site| {
+        attribute(site, "Department", AttributeType::Text, &[]).await;
+        attribute(site, "Level", AttributeType::Text, &[]).await;
+        integration(site, IntegrationKind::GitHub, "GitHub").await;
+        let other = site.another_process().await;
+        // Half of the users are in both files, which give the same accounts to others.
+        let one = |prefix: &str| {
+            let row = |n: usize| format!("One {n},{prefix}-u{n}@corp.example,Data,{prefix}-a{n}\n");
+            format!("Name,Email,Department,GitHub\n{}", (0..20).map(row).collect::<String>())
+        };
+        let two = |prefix: &str| {
+            let row = |n: usize| format!("Two {n},{prefix}-u{n}@corp.example,Senior,{prefix}-a{}\n", n - 10);
+            format!("Name,Email,Level,GitHub\n{}", (10..30).map(row).collect::<String>())
+        };
+        for file in [one("first"), two("first"), two("second"), one("second")] {
+            assert!(import(site, file, ImportOptions::default()).await.applied);
+        }
+        let orders = [users_of(site, "first").await, users_of(site, "second").await];
+        assert_ne!(orders[0], orders[1]);
+        for round in 0..10 {
+            let prefix = format!("r{round}");
+            let (one, two) = (one(&prefix), two(&prefix));
+            let both = tokio::join!(
+                import(site, one, ImportOptions::default()),
+                import(&other, two, ImportOptions::default()),
+            );
+            assert!(both.0.applied && both.1.applied, "{both:?}");
+            site.refresh().await.unwrap();
+            assert!(orders.contains(&users_of(site, &prefix).await), "one after the other");
+            assert_eq!(both.0.created + both.1.created, 30, "each user is made once");
+        }
     });
 }

@@ -188,7 +188,7 @@ fn documented(page: &str, from: &str) -> BTreeSet<String> {
     let (_, text) = text.split_once(&format!("\n{from}\n")).unwrap();
     let cells = text.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|row| row.split(" | ").next());
     let words = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
-    words.filter(|word| is_code(word)).collect()
+    words.filter(|word| is_code(word) && !NO_CODES.contains(&word.as_str())).collect()
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_process_that_slept_through_many_changesets_catches_up_in_one_go() {
 }
 
 #[test]
-fn a_changeset_too_large_to_follow_is_loaded() {
+fn a_changeset_too_long_to_follow_in_place_is_in_the_next_answers() {
     on_both(async |one: &Site| {
         let other = one.another_process().await;
         let rows: String = (0..20_001).map(|n| format!("User {n},u{n}@corp.example\n")).collect();
@@ -300,5 +300,22 @@ fn opening_a_directory_again_changes_nothing() {
             again.database().clone().close().await.unwrap();
         }
         assert_eq!(tables(site).await, before);
+    });
+}
+
+#[test]
+fn a_user_who_goes_while_another_takes_a_further_email_is_logged_with_that_email() {
+    on_both(async |site: &Site| {
+        let ann = user(site, "Ann", "ann@corp.example", json!({})).await;
+        let further = UserChange { further_emails: Some(vec!["ann@home.example".into()]), ..UserChange::default() };
+        site.update_user(&me(), ann, further).await.unwrap();
+        let ben = user(site, "Ben", "ben@corp.example", json!({})).await;
+        let options =
+            ImportOptions { mode: ImportMode::Replace, confirm_removals: Some(1), ..ImportOptions::default() };
+        let file = format!("ID,Name,Email\n{},Ben,ann@home.example\n", roster::value::GlobalId::to_global(ben));
+        let report = import(site, file, options).await;
+        assert_eq!((report.applied, report.removed), (true, 1), "{:?}", report.errors);
+        let page = site.list_history(ann.0, Range { limit: 1, ..Range::default() }).await.unwrap();
+        assert!(page.rows[0].change.before.as_ref().unwrap().contains("ann@home.example"));
     });
 }

@@ -3,7 +3,7 @@
 
 use entity::attribute::AttributeType;
 use roster::directory::Directory;
-use roster::directory::csv::{ImportMode, ImportOptions, ImportReport, Mapping, Source};
+use roster::directory::csv::{ColumnSource, ImportMode, ImportOptions, ImportReport, Mapping};
 use roster::value::DateFormat;
 use serde_json::{Value as Json, json};
 
@@ -40,19 +40,25 @@ async fn attributes(directory: &Directory) {
 
 fn options(mode: ImportMode) -> ImportOptions {
     let ignored = ["full_name", "manager name", "most common manager", "most common manager email"];
-    let mut columns: Vec<(String, Source)> =
-        ignored.into_iter().map(|title| (title.to_owned(), Source::Ignore)).collect();
-    let manager = Source::Attribute { key: "manager".into(), date_format: None };
+    let mut columns: Vec<(String, ColumnSource)> =
+        ignored.into_iter().map(|title| (title.to_owned(), ColumnSource::Ignore)).collect();
+    let manager = ColumnSource::Attribute { key: "manager".into(), date_format: None };
     let date_format = Some(DateFormat::parse("dd/mm/yy").unwrap());
     columns.push(("manager email".into(), manager));
-    columns.push(("start date".into(), Source::Attribute { key: "start date".into(), date_format }));
-    ImportOptions { mode, mapping: Mapping { columns, ignore_unknown: false }, ..ImportOptions::default() }
+    columns.push(("start date".into(), ColumnSource::Attribute { key: "start date".into(), date_format }));
+    ImportOptions {
+        mode,
+        mapping: Mapping { columns, ignore_unknown: false, ..Mapping::default() },
+        ..ImportOptions::default()
+    }
 }
 
 /// Created, updated, unchanged and removed users.
 fn figures(report: &ImportReport) -> [u64; 4] {
     assert_eq!(problems(&report.errors), [""; 0]);
-    assert_eq!(problems(&report.warnings), [""; 0]);
+    // The first file writes a role in two ways; whoever has it already is not warned of again.
+    let expected: &[&str] = if report.created == 128 { &["line 29, role: OTHER_SPELLING"] } else { &[] };
+    assert_eq!(problems(&report.warnings), expected);
     [report.created, report.updated, report.unchanged, report.removed]
 }
 

@@ -10,13 +10,14 @@ use roster::index::AccountBy;
 use roster::value::GlobalId;
 use serde_json::json;
 
+use crate::draft::{changes, draft};
 use crate::support::{
     Site, account, attribute, export, file, filter, import, integration, me, new_unit, on_both, problems, tables, unit,
     user,
 };
 
 /// Three users, attributes of every type that can be wrong, and accounts of which two share a username.
-async fn directory(site: &Site) -> IntegrationId {
+pub(crate) async fn directory(site: &Site) -> IntegrationId {
     attribute(site, "Department", AttributeType::Text, &[]).await;
     attribute(site, "Level", AttributeType::Select, &["Junior", "Senior"]).await;
     attribute(site, "Start date", AttributeType::Date, &[]).await;
@@ -47,7 +48,7 @@ async fn directory(site: &Site) -> IntegrationId {
     github
 }
 
-async fn state(directory: &Directory) -> (i64, String, String) {
+pub(crate) async fn state(directory: &Directory) -> (i64, String, String) {
     (directory.version(), export(directory).await, tables(directory).await)
 }
 
@@ -183,11 +184,11 @@ fn every_wrong_row_is_reported_at_once() {
             site,
             content,
             &[
-                "line 3, Email: NOT_AN_EMAIL `bob`",
-                "line 4, Email: REQUIRED ``",
-                "line 2, Name: REQUIRED ``",
                 "line 2, Level: UNKNOWN_OPTION `Boss`",
                 "line 2, Capacity: NOT_A_NUMBER `x`",
+                "line 2, Name: REQUIRED ``",
+                "line 3, Email: NOT_AN_EMAIL `bob`",
+                "line 4, Email: REQUIRED ``",
                 "line 6, Cost centre: REQUIRED ``",
             ],
         )
@@ -268,7 +269,7 @@ fn two_users_cannot_have_one_new_email() {
         let rows = format!("{ann},Ann,ann@corp.example,C1\n{bob},Bob,ann@corp.example,C1\n");
         refuse(site, format!("{header}{rows}"), &["line 3, -: DUPLICATE_EMAIL `ann@corp.example`"]).await;
         let rows = format!("{bob},Bob,ann@corp.example,C1\n{ann},Ann,ann@corp.example,C1\n");
-        let expected = ["line 3, -: DUPLICATE_EMAIL `ann@corp.example`", "line 2, -: EMAIL_TAKEN"];
+        let expected = ["line 2, -: EMAIL_TAKEN", "line 3, -: DUPLICATE_EMAIL `ann@corp.example`"];
         refuse(site, format!("{header}{rows}"), &expected).await;
     });
 }
@@ -390,9 +391,11 @@ fn supervisors_may_stand_further_down_and_must_not_come_full_circle() {
         let down = format!("{header}Di,di@corp.example,Ed@corp.example,C1\nEd,ed@corp.example,ann@corp.example,C1\n");
         assert_eq!(apply(site, &down, ImportMode::Merge).await, [2, 0, 0, 0]);
         assert_eq!(apply(site, &down, ImportMode::Merge).await, [0, 0, 2, 0]);
-        refuse(site, format!("{header}Ann,ann@corp.example,ann@corp.example,C1\n"), &["line 2, -: CYCLE"]).await;
+        refuse(site, format!("{header}Ann,ann@corp.example,ann@corp.example,C1\n"), &["line 2, Supervisor: CYCLE"])
+            .await;
         // Ann -> Di -> Ed -> Ann, of which the file has one edge and the directory two.
-        refuse(site, format!("{header}Ann,ann@corp.example,di@corp.example,C1\n"), &["line 2, -: CYCLE"]).await;
+        refuse(site, format!("{header}Ann,ann@corp.example,di@corp.example,C1\n"), &["line 2, Supervisor: CYCLE"])
+            .await;
         // Turning the whole chain round in one file is no circle.
         let turned = format!(
             "{header}Ann,ann@corp.example,ed@corp.example,C1\nEd,ed@corp.example,di@corp.example,C1\n\
@@ -502,7 +505,7 @@ fn headers_match_titles_and_keys_in_any_case_and_unknown_ones_can_be_ignored() {
     on_both(async |site: &Site| {
         directory(site).await;
         let content = " NAME ;eMail;START_DATE;cost CENTRE;Shoe size\nDi;di@corp.example;2024-02-29;C1;43\n";
-        let mapping = Mapping { columns: Vec::new(), ignore_unknown: true };
+        let mapping = Mapping { columns: Vec::new(), ignore_unknown: true, ..Mapping::default() };
         let report = import(site, content, ImportOptions { mapping, ..ImportOptions::default() }).await;
         assert_eq!((problems(&report.errors), report.created), (Vec::new(), 1));
         let di = site.find_user("di@corp.example").unwrap();
@@ -526,7 +529,7 @@ fn an_import_counts_its_rows_as_they_are_done() {
 }
 
 /// A row of the three users or of three others, by email or by a wrong one, with values that may be wrong.
-fn row() -> impl Strategy<Value = String> {
+pub(crate) fn row() -> impl Strategy<Value = String> {
     let email = prop_oneof![
         4 => prop::sample::select(vec!["ann@corp.example", "bob@corp.example", "cy@corp.example"]),
         4 => prop::sample::select(vec!["di@corp.example", "ed@corp.example", "fay@corp.example"]),
@@ -563,7 +566,23 @@ proptest! {
             let before = state(site).await;
             let said = import(site, &content, options(true)).await;
             assert!(!said.applied);
-            assert_eq!(state(site).await, before, "a dry run does nothing");
+            // What is left of the file without its wrong rows is what a draft counts.
+            let drafted = draft(site, &content, options(true)).await;
+            let report = drafted.report.clone().unwrap();
+            let confirm_removals = report.removals_to_confirm;
+            let valid = ImportOptions { valid_rows: true, confirm_removals, ..options(true) };
+            let valid = import(site, &content, valid).await;
+            assert_eq!(
+                [valid.rows, valid.created, valid.updated, valid.unchanged, valid.removed, valid.absorbed],
+                [report.rows, report.created, report.updated, report.unchanged, report.removed, report.absorbed]
+            );
+            assert_eq!(
+                [valid.accounts_moved, valid.accounts_claimed, valid.accounts_unlinked],
+                [report.accounts_moved, report.accounts_claimed, report.accounts_unlinked]
+            );
+            assert_eq!([valid.errors.count, valid.warnings.count], [report.errors, report.warnings]);
+            assert_eq!(changes(site, &drafted).await.len() as u64, report.changes(None));
+            assert_eq!(state(site).await, before, "a dry run and a draft do nothing");
             let done = import(site, &content, options(false)).await;
             let counts = |report: &ImportReport| {
                 [

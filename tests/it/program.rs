@@ -2,13 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Ended, Home, Served, ended, in_each_home, is_required, repository, say_skipped};
+use crate::support::{Ended, Home, Served, ended, in_each_home, node, repository};
 
 /// Checks that a command failed: nothing on standard output, and these lines on standard error.
 #[track_caller]
@@ -106,11 +105,8 @@ fn where_the_directory_is_may_stand_before_or_after_the_command() {
     home.output_of(&["--data-dir", &elsewhere, "demo", "--users", "3"]);
     assert!(home.path("elsewhere/roster.db").exists() && !home.data_dir().exists());
     let url = format!("sqlite://{elsewhere}/roster.db");
-    assert_eq!(
-        home.output_of(&["export", "--database-url", &url]),
-        home.output_of(&["export", "--data-dir", &elsewhere])
-    );
-    assert!(home.output_of(&["export", "--data-dir", &elsewhere]).lines().count() > 3);
+    assert_eq!(home.exported(&["--database-url", &url]), home.exported(&["--data-dir", &elsewhere]));
+    assert!(home.exported(&["--data-dir", &elsewhere]).lines().count() > 3);
 }
 
 const FILE: &str = "Name,Email\nAnn Abel,ann@corp.example\nBen Brook,ben@corp.example\n";
@@ -144,7 +140,7 @@ fn an_import_ends_with_0_when_it_is_done_1_for_a_wrong_file_and_2_for_a_wrong_co
                  Users: 2 created, 0 updated, 0 removed; 0 unchanged.\n"
             )
         );
-        assert_eq!(home.output_of(&["export"]).lines().count(), 1);
+        assert_eq!(home.exported(&[]).lines().count(), 1);
 
         let done = home.run_with(&["import", "-", "--json"], FILE.as_bytes());
         assert_eq!((done.code, done.error.as_str()), (Some(0), ""));
@@ -205,12 +201,12 @@ fn an_export_goes_to_a_file_and_what_it_selects_is_what_the_server_selects() {
         let rows = text.lines().count() - 1;
         assert!((5..60).contains(&rows));
         assert_eq!((written.code, written.output.as_str()), (Some(0), ""));
-        assert_eq!(written.error, format!("{name}: {rows} users\n"));
-        assert_eq!(text, home.output_of(&["export", "--filter", filter]));
+        assert!(written.error.starts_with(&format!("{name}: {rows} users, ")), "{}", written.error);
+        assert_eq!(text, home.exported(&["--filter", filter]));
         let server = home.serve();
         let encoded: String = filter.bytes().map(|byte| format!("%{byte:02x}")).collect();
         assert_eq!(text, server.download(&format!("/export/users.csv?filter={encoded}")));
-        assert_eq!(server.download("/export/sample.csv"), home.output_of(&["export", "--sample"]));
+        assert_eq!(server.download("/export/sample.csv"), home.exported(&["--template"]));
         let wrong = home.run(&["export", "--filter", "{\"level\":3}"]);
         assert_eq!((wrong.code, wrong.output.as_str()), (Some(2), ""));
     });
@@ -229,7 +225,7 @@ fn what_another_process_imports_is_in_the_next_answer_of_the_server() {
             "mutation { createUser(input: {name: \"Cem\", email: \"cem@corp.example\"}) { version } }",
             Json::Null,
         );
-        assert!(home.output_of(&["export"]).contains(",Cem,cem@corp.example"));
+        assert!(home.exported(&[]).contains(",Cem,cem@corp.example"));
         let refused = home.run(&["demo"]);
         assert_eq!(refused.code, Some(2), "the demo fills an empty directory only");
         assert_eq!(ask()["directory"]["version"], 3);
@@ -251,42 +247,61 @@ fn the_schema_is_printed_without_a_database_and_migrating_twice_does_no_harm() {
     }
 }
 
-/// Whether Node is at hand. `make test` requires it.
-static NODE: LazyLock<bool> = LazyLock::new(|| {
-    let runs = |program: &str| {
-        Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    let found = runs("node") && runs("npm");
-    assert!(found || !is_required("REQUIRE_NODE"), "install Node and npm");
-    if !found {
-        say_skipped("Node");
-    }
-    found
-});
-
 /// The audit is that of the library `graphql-http`, which the authors of the GraphQL-over-HTTP draft keep.
 #[test]
 fn the_audit_of_graphql_over_http_has_nothing_to_complain_of() {
-    if !*NODE {
-        return;
-    }
     let home = Home::new();
     let server = home.serve();
-    let audit = repository("tests/audit");
-    let folder = home.path("audit");
-    std::fs::create_dir(&folder).unwrap();
-    for file in ["package.json", "package-lock.json", ".npmrc", "audit.mjs"] {
-        std::fs::copy(audit.join(file), folder.join(file)).unwrap();
-    }
-    let lock = std::fs::read_to_string(folder.join("package-lock.json")).unwrap();
-    assert!(!lock.contains("\"resolved\""), "a lock that names a registry binds everybody to it");
-    let run = |program: &str, arguments: &[&str]| {
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&folder);
-        ended(command, b"")
-    };
-    let installed = run("npm", &["ci", "--no-audit", "--no-fund"]);
-    assert_eq!(installed.code, Some(0), "{installed:?}");
-    let audited = run("node", &["audit.mjs", &format!("http://{}/graphql", server.address())]);
+    let Some(audited) = node(&home, "audit.mjs", &server) else { return };
     assert_eq!((audited.code, audited.output.as_str()), (Some(0), "61 passed, 0 failed\n"), "{}", audited.error);
+}
+
+#[test]
+fn a_changeset_is_undone_and_versions_are_compared_from_the_shell() {
+    in_each_home(|home| {
+        let (first, second) = (home.path("first.csv"), home.path("second.csv"));
+        std::fs::write(&first, "Name,Email\nAnn,ann@corp.example\nBen,ben@corp.example\n").unwrap();
+        std::fs::write(&second, "Name,Email\nAnna,ann@corp.example\n").unwrap();
+        for file in [&first, &second] {
+            home.output_of(&["import", &file.display().to_string()]);
+        }
+        let without_ids = |text: &str| {
+            let line = |line: &str| line.split_once(" (usr_").map_or(line, |(start, _)| start).to_owned();
+            text.lines().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            without_ids(&home.output_of(&["diff", "2"])),
+            ["~ user ann@corp.example", "    name: \"Ann\" -> \"Anna\""]
+        );
+        let refused = home.run(&["undo", "2"]);
+        assert_eq!((refused.code, refused.error.as_str()), (Some(1), ""));
+        assert_eq!(
+            without_ids(&refused.output),
+            [
+                "Nothing was changed. 1 record could go back, with --skip-blocked.",
+                "Blocked: 1 record.",
+                "user ann@corp.example"
+            ]
+        );
+        assert!(refused.output.ends_with(": CHANGED_SINCE it has been changed since it was made, by changeset 3\n"));
+        assert_eq!(
+            home.output_of(&["undo", "3", "--dry-run"]),
+            "A dry run: nothing was changed. 1 record would go back.\n"
+        );
+        let undone: Json = serde_json::from_str(&home.output_of(&["undo", "3", "--json"])).unwrap();
+        assert_eq!(
+            undone,
+            json!({ "applied": true, "dryRun": false, "changeset": 4, "version": 4, "undoneCount": 1,
+                    "droppedValueCount": 0, "blockedCount": 0, "blocked": [] })
+        );
+        assert_eq!(home.output_of(&["diff", "2"]), "", "all is as it was");
+        assert_eq!(home.output_of(&["undo", "2"]), "Undone; 2 records went back, in changeset 5.\n");
+        assert_eq!(home.output_of(&["undo", "2"]), "Nothing to undo; everything is as it was before.\n");
+        let lines = home.output_of(&["diff", "1", "2", "--json"]);
+        let made: Vec<Json> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(made.len(), 2);
+        assert_eq!(made[0]["changes"][0], json!({ "path": "name", "before": null, "after": "Ann" }));
+        assert_eq!((&made[1]["kind"], &made[1]["label"]), (&json!("CREATED"), &json!("ben@corp.example")));
+        failed(&home.run(&["undo", "9"]), "roster: changeset `9` does not exist\n");
+    });
 }

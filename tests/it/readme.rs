@@ -10,7 +10,7 @@ use roster::directory::Directory;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    Home, Server, Site, attribute, ended, integration, is_required, on_both, repository, say_skipped, user,
+    Home, Served, Server, Site, attribute, ended, integration, is_required, on_both, repository, say_skipped, user,
 };
 
 /// What stands between ``` and ```, with the language of each.
@@ -44,25 +44,39 @@ make run     # builds the server, and serves the directory in ./data at http://1
 make test    # runs every test
 ";
 
+/// Whether there is what the pages use. `make test` requires it.
+fn has_curl() -> bool {
+    let found = ["curl", "openssl"].iter().all(|tool| Command::new(tool).arg("--version").output().is_ok());
+    assert!(found || !is_required("REQUIRE_CURL"), "install curl and openssl");
+    if !found {
+        say_skipped("curl and openssl");
+    }
+    found
+}
+
+/// Runs a script in `home`, whose server stands for the one that pages name, and gives what it writes.
+#[track_caller]
+fn shell(home: &Home, server: &Served, script: &str) -> String {
+    let roster = home.command(&[]);
+    let mut bash = Command::new("bash");
+    let define = format!("roster() {{ {:?} \"$@\"; }}\n", roster.get_program());
+    let script = define + &script.replace("127.0.0.1:8000", &server.address().to_string());
+    bash.args(["-c", &script]).current_dir(home.path(""));
+    bash.envs(roster.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = ended(bash, b"");
+    assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "{script}\n{}", ended.output);
+    ended.output
+}
+
 #[test]
 fn the_first_session_goes_as_the_readme_says() {
-    let has_curl = Command::new("curl").arg("--version").output().is_ok();
-    assert!(has_curl || !is_required("REQUIRE_CURL"), "install curl");
-    if !has_curl {
-        say_skipped("curl");
+    if !has_curl() {
         return;
     }
     let home = Home::new();
     let server = home.serve();
-    let address = server.address().to_string();
     let mut prelude = "set -euo pipefail\n".to_owned();
-    let shell = |script: &str| {
-        let mut bash = Command::new("bash");
-        bash.args(["-c", &script.replace("127.0.0.1:8000", &address)]).current_dir(home.path(""));
-        let ended = ended(bash, b"");
-        assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "{script}\n{}", ended.output);
-        ended.output
-    };
+    let shell = |script: &str| shell(&home, &server, script);
     let mut answers: BTreeMap<String, Json> = BTreeMap::new();
     let mut printed = Vec::new();
     for (language, block) in blocks("README.md") {
@@ -106,6 +120,9 @@ fn the_first_session_goes_as_the_readme_says() {
     let units = &answers["WhoIsIt"]["resolveAccounts"][0]["user"]["orgUnits"];
     assert_eq!(*units, json!([{ "path": "Engineering" }, { "path": "Engineering/Platform" }]));
     assert_eq!(answers["Log"]["changesets"]["edges"][2]["node"]["kind"], "IMPORT");
+    assert_eq!(answers["Log"]["changesets"]["edges"][2]["node"]["number"], 11);
+    assert_eq!(answers["WhatIf"]["undoChangeset"], json!({ "undoneCount": 5, "blockedCount": 0, "blocked": [] }));
+    assert_eq!(answers["SinceTheImport"]["directoryDiff"]["totalCount"], 2);
 }
 
 #[test]
@@ -121,10 +138,26 @@ fn nothing_that_the_docs_show_goes_untested() {
     shown.sort();
     shown.dedup();
     // The one command that no test runs is the one that measures: it takes an optimised build and a quiet machine.
-    let known = ["csv.md: json", "csv.md: text", "errors.md: json", "filters.md: json", "performance.md: sh"];
+    // The words of the grammar are held to those that are read, where these are.
+    let known = [
+        "csv.md: json",
+        "csv.md: sh",
+        "csv.md: text",
+        "errors.md: json",
+        "filters.md: ebnf",
+        "filters.md: json",
+        "filters.md: text",
+        "performance.md: sh",
+        "subscriptions.md: graphql",
+        "subscriptions.md: text",
+    ];
     assert_eq!(shown, known, "test what is new here");
-    assert_eq!([blocks_in("docs/csv.md", "json").len(), blocks_in("docs/csv.md", "text").len()], [1, 1]);
+    assert_eq!(["json", "sh", "text"].map(|language| blocks_in("docs/csv.md", language).len()), [1, 2, 1]);
     assert_eq!(blocks_in("docs/errors.md", "json").len(), 1);
+    assert_eq!(
+        [blocks_in("docs/subscriptions.md", "graphql").len(), blocks_in("docs/subscriptions.md", "text").len()],
+        [1, 1]
+    );
 }
 
 /// The name of a document's operation.
@@ -178,6 +211,27 @@ fn every_filter_that_the_docs_show_can_be_asked() {
 }
 
 #[test]
+fn every_filter_that_the_docs_show_as_text_is_canonical_and_can_be_asked() {
+    let answers = on_both(async |site: &Site| {
+        prepare(site).await;
+        let server = Server::new(site);
+        let mut answers = Vec::new();
+        for block in blocks_in("docs/filters.md", "text") {
+            let query = "query($text: String!) { parseFilter(text: $text) { filter text violations { message } } }";
+            let reply = server.execute(query, json!({ "text": block }), None).await.json();
+            let parsed = &reply["data"]["parseFilter"];
+            assert_eq!(parsed["text"], block.trim(), "{reply:#}");
+            let query = "query($filter: UserFilter) { users(filter: $filter) { edges { node { name } } } }";
+            let reply = server.execute(query, json!({ "filter": parsed["filter"] }), None).await.json();
+            let users = reply["data"]["users"]["edges"].as_array().unwrap().iter();
+            answers.push(users.map(|edge| edge["node"]["name"].as_str().unwrap().to_owned()).collect::<String>());
+        }
+        answers
+    });
+    assert_eq!(answers, ["Ann", "Ann", ""]);
+}
+
+#[test]
 fn the_error_that_the_docs_show_is_the_one_that_is_given() {
     on_both(async |site: &Site| {
         prepare(site).await;
@@ -225,5 +279,68 @@ fn the_columns_and_the_cell_of_accounts_that_the_docs_show_can_be_imported() {
             })
             .collect();
         assert_eq!(names, ["octocat", "mail ann@corp.example", "id 10042", "odd;name", "id:not-an-id", "id  7"]);
+    });
+}
+
+#[test]
+fn every_export_that_the_docs_show_can_be_made() {
+    if !has_curl() {
+        return;
+    }
+    let home = Home::new();
+    let server = home.serve();
+    let prepare = r#"mutation {
+        a: createAttribute(input: {title: "Department", type: TEXT}) { version }
+        b: createAttribute(input: {title: "Cost centre, site", type: TEXT}) { version }
+        c: createIntegration(input: {name: "GitHub", kind: GITHUB}) { version }
+        d: createUser(input: {name: "Ann", email: "ann@corp.example",
+            attributes: [{key: "department", value: "Data"}]}) { version }
+        e: createUser(input: {name: "=Ben", email: "ben@corp.example",
+            attributes: [{key: "department", value: "Platform"}]}) { version } }"#;
+    server.ask(prepare, json!({}));
+    let unit = "mutation($name: String!, $parent: ID, $department: String!) {
+        createOrgUnit(input: {name: $name, parentId: $parent,
+            filter: {attribute: {key: \"department\", is: {equals: $department}}}}) { orgUnit { id } } }";
+    let top = server.ask(unit, json!({ "name": "Engineering", "department": "Data" }));
+    let top = &top["createOrgUnit"]["orgUnit"]["id"];
+    server.ask(unit, json!({ "name": "Platform", "parent": top, "department": "Platform" }));
+    let printed: Vec<String> = blocks_in("docs/csv.md", "sh")
+        .iter()
+        .map(|block| shell(&home, &server, &format!("set -euo pipefail\n{block}")))
+        .collect();
+    let report: Json = serde_json::from_str(&printed[0]).unwrap();
+    assert_eq!((&report["file"], &report["rows"]), (&json!("shell.csv"), &json!(2)));
+    let file = |name: &str| std::fs::read_to_string(home.path(name)).unwrap();
+    let whole = file("users.csv");
+    let rows = |name: &str| file(name).lines().skip(1).map(|row| row[37..].to_owned()).collect::<Vec<_>>();
+    let (ann, ben) = ("Ann,ann@corp.example,Data,,", "'=Ben,ben@corp.example,Platform,,");
+    assert_eq!(rows("users.csv"), [ben, ann]);
+    assert_eq!((rows("data.csv"), rows("unit.csv"), file("below.csv")), (vec![ann.into()], vec![ben.into()], whole));
+    let columns =
+        "\"Name\",\"Email\",\"Cost centre, site\",\"GitHub\"\n'=Ben,ben@corp.example,,\nAnn,ann@corp.example,,\n";
+    assert_eq!(file("columns.csv"), columns);
+    assert_eq!(rows("plain.csv"), [ben, ann].map(|row| row.strip_suffix(',').unwrap()));
+    assert!(file("template.csv").contains("\n,Ann Example,ann@corp.example,Department 1,"));
+    assert!(file("excel.csv").starts_with("\u{feff}\"ID\";\"Name\";"));
+    assert_eq!(rows("raw.csv")[0], ben.replace('\'', ""));
+    assert_eq!(file("shell.csv"), "\"Name\"\t\"Email\"\n'=Ben\tben@corp.example\nAnn\tann@corp.example\n");
+}
+
+#[test]
+fn the_subscription_that_the_docs_show_gives_the_event_that_they_show() {
+    on_both(async |site: &Site| {
+        let server = Server::new(site);
+        let mut events =
+            server.subscribe(&blocks_in("docs/subscriptions.md", "graphql")[0], json!({ "after": 1 })).await;
+        let create = "mutation { createUser(input: {name: \"Ann\", email: \"ann@corp.example\"}) { version } }";
+        data(&server.execute(create, json!({}), None).await.body);
+        let mut given = events.next().await.unwrap();
+        let block = blocks_in("docs/subscriptions.md", "text")[0].clone();
+        let mut shown: Json = serde_json::from_str(block.strip_prefix("event: next\ndata: ").unwrap()).unwrap();
+        for event in [&mut given, &mut shown] {
+            let date = event["data"]["directoryChanged"]["changeset"]["createdAt"].take();
+            assert_eq!(date.as_str().unwrap().len(), "2026-11-22T09:30:00.000Z".len());
+        }
+        assert_eq!(given.to_string(), shown.to_string());
     });
 }

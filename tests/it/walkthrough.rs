@@ -534,7 +534,10 @@ fn two_months_of_an_hr_export_give_their_figures() {
             server.upload(MONTH, json!({ "mode": mode, "columns": columns }), &file)["importUsers"].take()
         };
         let report = |rows: u64, [created, updated, unchanged, removed]: [u64; 4]| json!({ "applied": true, "rows": rows, "created": created, "updated": updated, "unchanged": unchanged, "removed": removed, "errors": [], "warnings": [] });
-        assert_eq!(import("developers.csv", "MERGE"), report(128, [128, 0, 0, 0]));
+        let mut first = report(128, [128, 0, 0, 0]);
+        // The file writes a role in two ways.
+        first["warnings"] = json!([{ "line": 29, "code": "OTHER_SPELLING" }]);
+        assert_eq!(import("developers.csv", "MERGE"), first);
 
         let is = |key: &str, condition: Json| json!({ "attribute": { "key": key, "is": condition } });
         let of = |department: &str| is("department", json!({ "equals": department }));

@@ -118,6 +118,39 @@ fn run_site<T>(place: &Place, test: &impl AsyncFn(&Site) -> T) -> (T, String) {
     })
 }
 
+/// Checks that the log of the directory at `url` is whole and tells how its tables came to be.
+pub(crate) fn check_log(url: &str) {
+    runtime().block_on(async {
+        let site = Site::open(url.to_owned()).await;
+        invariants::log_is_whole(&site).await;
+        site.database().clone().close().await.unwrap();
+    });
+}
+
+/// Checks that SQLite finds nothing wrong with the database at `url`.
+pub(crate) fn check_sqlite(url: &str) {
+    runtime().block_on(async {
+        let database = sea_orm::Database::connect(ConnectOptions::new(url)).await.unwrap();
+        for (pragma, fine) in [("integrity_check", vec!["ok"]), ("foreign_key_check", vec![])] {
+            let statement = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA {pragma}"));
+            let rows = database.query_all_raw(statement).await.unwrap();
+            let said: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+            assert_eq!(said, fine, "PRAGMA {pragma}");
+        }
+        database.close().await.unwrap();
+    });
+}
+
+/// Runs a statement in the database at `url`, past whoever keeps it, and gives how many rows it changed.
+pub(crate) fn run_sql(url: &str, sql: &str) -> u64 {
+    runtime().block_on(async {
+        let database = sea_orm::Database::connect(ConnectOptions::new(url)).await.unwrap();
+        let changed = database.execute_unprepared(sql).await.unwrap().rows_affected();
+        database.close().await.unwrap();
+        changed
+    })
+}
+
 fn similar_text(sqlite: &str, postgres: &str) {
     for (a, b) in sqlite.lines().zip(postgres.lines()) {
         assert_eq!(a, b, "a row on SQLite, and on PostgreSQL");
@@ -205,6 +238,11 @@ fn variable(name: &str) -> Option<String> {
 /// Whether the environment says that what tests may skip is not to be skipped.
 pub(crate) fn is_required(name: &str) -> bool {
     variable(name).is_some_and(|value| value == "1")
+}
+
+/// How large the environment says that something is to be.
+pub(crate) fn size(name: &str) -> Option<usize> {
+    variable(name).map(|size| size.parse().unwrap())
 }
 
 /// Says what is not tested, on the real standard error: what `eprintln!` writes is hidden where the test passes.

@@ -6,23 +6,29 @@ use entity::{
     attribute, change, changeset, integration, integration_account, org_unit, org_unit_pin, user, user_email,
 };
 use roster::directory::Directory;
-use roster::directory::csv::Style;
+use roster::directory::csv::ExportOptions;
 use roster::index::{AccountBy, Order, OrderBy, Window};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value as Json, json};
 
 /// Everybody, as CSV.
 pub(crate) async fn export(directory: &Directory) -> String {
-    let mut export = directory.export_users(None, Style::default()).await.unwrap();
+    export_as(directory, &ExportOptions::default()).await
+}
+
+/// An export, whole.
+pub(crate) async fn export_as(directory: &Directory, options: &ExportOptions) -> String {
+    let mut export = directory.export_users(options).await.unwrap();
     let mut all = Vec::new();
     while let Some(piece) = export.next().await.unwrap() {
         all.extend(piece);
     }
+    assert_eq!(export.rows(), export.total());
     String::from_utf8(all).unwrap()
 }
 
-/// Every row of every table, one a line, in an order that does not depend on the database.
-pub(crate) async fn tables(directory: &Directory) -> String {
+/// Every row of the tables of records, with the table's name, in an order that does not depend on the database.
+pub(crate) async fn records(directory: &Directory) -> Vec<(&'static str, Json)> {
     let from = directory.database().readers();
     let mut lines = Vec::new();
     macro_rules! table {
@@ -38,7 +44,15 @@ pub(crate) async fn tables(directory: &Directory) -> String {
     table!(integration_account, Id);
     table!(org_unit, Id);
     table!(org_unit_pin, OrgUnitId, UserId);
-    table!(changeset, Number);
+    lines.into_iter().map(|(noun, row)| (noun, sorted(row))).collect()
+}
+
+/// Every row of every table, one a line, in an order that does not depend on the database.
+pub(crate) async fn tables(directory: &Directory) -> String {
+    let from = directory.database().readers();
+    let mut lines = records(directory).await;
+    let changesets = changeset::Entity::find().order_by_asc(changeset::Column::Number).all(from).await.unwrap();
+    lines.extend(changesets.iter().map(|row| ("changeset", serde_json::to_value(row).unwrap())));
     let mut changes = change::Entity::find()
         .order_by_asc(change::Column::ChangesetNumber)
         .order_by_asc(change::Column::Position)

@@ -83,6 +83,44 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Begins a subscription, answered by server-sent events.
+    pub(crate) async fn subscribe(&self, query: &str, variables: Json) -> Events {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let request = request.header("accept", "text/event-stream").body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        Events { body: response.into_body(), text: String::new() }
+    }
+}
+
+/// What a subscription gives. Nothing is read before it is asked for; dropping it ends the subscription.
+pub(crate) struct Events {
+    body: Body,
+    text: String,
+}
+
+impl Events {
+    /// The next result; none after the last.
+    pub(crate) async fn next(&mut self) -> Option<Json> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.text = rest;
+                match event.split_once("\ndata:") {
+                    Some(("event: next", json)) => return Some(serde_json::from_str(json).unwrap()),
+                    Some(("event: complete", "")) => return None,
+                    other => assert_eq!((other, event.as_str()), (None, ":"), "a comment"),
+                }
+            }
+            let Some(frame) = self.body.frame().await else { panic!("the stream breaks off") };
+            let frame = frame.unwrap();
+            self.text.push_str(std::str::from_utf8(&frame.into_data().unwrap()).unwrap());
+        }
+    }
+}
+
 impl Reply {
     /// The body, having checked that every error has a code and tells no secrets, without the requests' random ids.
     pub(crate) fn json(&self) -> Json {

@@ -23,7 +23,7 @@ pub(super) async fn check(site: &Site) {
     fresh.database().clone().close().await.unwrap();
 }
 
-async fn log_is_whole(site: &Site) {
+pub(super) async fn log_is_whole(site: &Site) {
     let from = site.database().readers();
     let changesets = changeset::Entity::find().order_by_asc(changeset::Column::Number).all(from).await.unwrap();
     let changes = change::Entity::find()

@@ -5,13 +5,18 @@ mod database;
 mod dump;
 mod http;
 mod invariants;
+mod node;
 mod process;
 mod script;
 
 pub(crate) use cast::{Cast, cast};
-pub(crate) use database::{Site, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, say_skipped};
-pub(crate) use dump::{answers, export, tables};
-pub(crate) use http::Server;
+pub(crate) use database::{
+    Site, check_log, check_sqlite, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, run_sql,
+    say_skipped, size,
+};
+pub(crate) use dump::{answers, export, export_as, records, tables};
+pub(crate) use http::{Events, Server};
+pub(crate) use node::node;
 pub(crate) use process::{Ended, Home, Served, ended, in_each_home, repository};
 pub(crate) use script::{
     account, attribute, file, filter, import, integration, me, new_unit, problems, unit, user, user_of, violations,

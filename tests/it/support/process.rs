@@ -1,13 +1,15 @@
 //! The program as people run it: a process with a data directory, spoken to over a socket.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::on_empty_places;
@@ -30,6 +32,12 @@ impl Home {
     /// A home on SQLite.
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), database_url: None }
+    }
+
+    /// Where the database is.
+    pub(crate) fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}", self.data_dir().join("roster.db").display());
+        self.database_url.clone().unwrap_or_else(file)
     }
 
     /// A file beside the data directory.
@@ -67,6 +75,21 @@ impl Home {
     pub(crate) fn output_of(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments);
         assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "roster {arguments:?}");
+        ended.output
+    }
+
+    /// What `roster export` with these arguments writes to standard output, having checked what it says of that.
+    #[track_caller]
+    pub(crate) fn exported(&self, arguments: &[&str]) -> String {
+        let ended = self.run(&[&["export"], arguments].concat());
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let (name, rest) = ended.error.split_once(": ").unwrap();
+        let (_, rest) = rest.split_once(" users, ").or(rest.split_once(" org units, ")).unwrap();
+        let (bytes, rest) = rest.split_once(" bytes, sha256 ").unwrap();
+        let (sha256, _) = rest.split_once(", of version ").unwrap();
+        let digest: String = Sha256::digest(&ended.output).iter().map(|byte| format!("{byte:02x}")).collect();
+        let length = bytes.replace(',', "").parse();
+        assert_eq!((name, length, sha256), ("standard output", Ok(ended.output.len()), &*digest));
         ended.output
     }
 
@@ -151,7 +174,7 @@ impl Served {
 
     /// The answer to one GET.
     pub(crate) fn get(&self, path: &str) -> Answer {
-        self.send(&format!("GET {path}"), "", b"")
+        self.exchange(&self.request(&format!("GET {path}"), "", b""))
     }
 
     /// The text of a download.
@@ -166,44 +189,124 @@ impl Served {
     /// The `data` of an operation that has to succeed.
     #[track_caller]
     pub(crate) fn ask(&self, query: &str, variables: Json) -> Json {
+        data(&self.exchange(&self.operation(query, variables)))
+    }
+
+    /// The request of an operation without a file.
+    pub(crate) fn operation(&self, query: &str, variables: Json) -> Vec<u8> {
         let body = json!({ "query": query, "variables": variables }).to_string();
-        data(&self.send("POST /graphql", "Content-Type: application/json\r\n", body.as_bytes()))
+        self.request("POST /graphql", "Content-Type: application/json\r\n", body.as_bytes())
     }
 
-    /// The same for one with a file as the variable `file`: the request that the GraphQL multipart specification says.
+    /// The same for one with a file as the variable `file`.
     #[track_caller]
-    pub(crate) fn upload(&self, query: &str, mut variables: Json, file: &[u8]) -> Json {
-        variables["file"] = Json::Null;
-        let operations = json!({ "query": query, "variables": variables });
-        let boundary = "------------------------d74496d66958873e";
-        let mut body = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{operations}\r\n\
-             --{boundary}\r\nContent-Disposition: form-data; name=\"map\"\r\n\r\n{{\"0\":[\"variables.file\"]}}\r\n\
-             --{boundary}\r\nContent-Disposition: form-data; name=\"0\"; filename=\"users.csv\"\r\n\
-             Content-Type: text/csv\r\n\r\n"
-        )
-        .into_bytes();
-        body.extend_from_slice(file);
-        body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        let headers =
-            format!("Content-Type: multipart/form-data; boundary={boundary}\r\nGraphQL-Require-Preflight: 1\r\n");
-        data(&self.send("POST /graphql", &headers, &body))
+    pub(crate) fn upload(&self, query: &str, variables: Json, file: &[u8]) -> Json {
+        data(&self.exchange(&self.upload_request(query, variables, file)))
     }
 
-    /// One request on a connection of its own. `line` is method and path; each of `headers` ends its line.
-    fn send(&self, line: &str, headers: &str, body: &[u8]) -> Answer {
+    /// An operation with a file as the variable `file`: the request that the GraphQL multipart specification says.
+    pub(crate) fn upload_request(&self, query: &str, variables: Json, file: &[u8]) -> Vec<u8> {
+        let (headers, begin, end) = multipart(query, variables);
+        self.request("POST /graphql", &headers, &[begin.as_bytes(), file, end.as_bytes()].concat())
+    }
+
+    /// The `data` of an operation with a file of any size, which `write` writes as often as it is asked to.
+    pub(crate) fn upload_of(
+        &self,
+        query: &str,
+        variables: Json,
+        write: impl Fn(&mut dyn Write) -> std::io::Result<()>,
+    ) -> Json {
+        let (headers, begin, end) = multipart(query, variables);
+        let mut size = Size(begin.len() + end.len());
+        write(&mut size).unwrap();
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut to = BufWriter::new(&stream);
+        to.write_all(&self.head("POST /graphql", &headers, size.0)).unwrap();
+        to.write_all(begin.as_bytes()).unwrap();
+        write(&mut to).unwrap();
+        to.write_all(end.as_bytes()).unwrap();
+        to.flush().unwrap();
+        drop(to);
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        data(&Answer::read(&bytes))
+    }
+
+    /// How many lines a download has, of any size.
+    pub(crate) fn count_lines(&self, path: &str) -> usize {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        // An answer of HTTP/1.0 is not in chunks.
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address).as_bytes()).unwrap();
+        let mut lines = BufReader::new(stream).split(b'\n');
+        assert_eq!(lines.find(|line| line.as_ref().unwrap() == b"\r").unwrap().unwrap(), b"\r");
+        lines.map(Result::unwrap).count()
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a request of whose answer nothing is known, from a thread of its own: the server may be gone before it comes.
+    pub(crate) fn begin(&self, request: Vec<u8>) -> JoinHandle<()> {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        std::thread::spawn(move || {
+            // Either fails when the server is gone.
+            let _ = stream.write_all(&request).and_then(|()| stream.read_to_end(&mut Vec::new()));
+        })
+    }
+
+    /// One request. `line` is method and path; each of `headers` ends its line.
+    fn request(&self, line: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+        [&self.head(line, headers, body.len()), body].concat()
+    }
+
+    fn head(&self, line: &str, headers: &str, length: usize) -> Vec<u8> {
+        format!(
+            "{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n",
+            self.address
+        )
+        .into_bytes()
+    }
+
+    /// Sends a request on a connection of its own, and reads the answer.
+    fn exchange(&self, request: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let head = format!(
-            "{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
-            self.address,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
+        stream.write_all(request).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         Answer::read(&bytes)
+    }
+}
+
+/// The headers of an operation with a file, and what stands before and after the file.
+fn multipart(query: &str, mut variables: Json) -> (String, String, String) {
+    variables["file"] = Json::Null;
+    let operations = json!({ "query": query, "variables": variables });
+    let boundary = "------------------------d74496d66958873e";
+    let begin = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{operations}\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"map\"\r\n\r\n{{\"0\":[\"variables.file\"]}}\r\n\
+         --{boundary}\r\nContent-Disposition: form-data; name=\"0\"; filename=\"users.csv\"\r\n\
+         Content-Type: text/csv\r\n\r\n"
+    );
+    let headers = format!("Content-Type: multipart/form-data; boundary={boundary}\r\nGraphQL-Require-Preflight: 1\r\n");
+    (headers, begin, format!("\r\n--{boundary}--\r\n"))
+}
+
+/// Counts what is written.
+struct Size(usize);
+
+impl Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,0 +1,42 @@
+//! Scripts for Node with the packages of tests/audit.
+
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use super::{Ended, Home, Served, ended, is_required, repository, say_skipped};
+
+/// Whether Node is at hand. `make test` requires it.
+static NODE: LazyLock<bool> = LazyLock::new(|| {
+    let runs = |program: &str| {
+        Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    let found = runs("node") && runs("npm");
+    assert!(found || !is_required("REQUIRE_NODE"), "install Node and npm");
+    if !found {
+        say_skipped("Node");
+    }
+    found
+});
+
+/// Runs a script of tests/audit against a server; gives nothing where there is no Node.
+pub(crate) fn node(home: &Home, script: &str, server: &Served) -> Option<Ended> {
+    if !*NODE {
+        return None;
+    }
+    let audit = repository("tests/audit");
+    let folder = home.path("audit");
+    std::fs::create_dir(&folder).unwrap();
+    for file in ["package.json", "package-lock.json", ".npmrc", script] {
+        std::fs::copy(audit.join(file), folder.join(file)).unwrap();
+    }
+    let lock = std::fs::read_to_string(folder.join("package-lock.json")).unwrap();
+    assert!(!lock.contains("\"resolved\""), "a lock that names a registry binds everybody to it");
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(&folder);
+        ended(command, b"")
+    };
+    let installed = run("npm", &["ci", "--no-audit", "--no-fund"]);
+    assert_eq!(installed.code, Some(0), "{installed:?}");
+    Some(run("node", &[script, &format!("http://{}/graphql", server.address())]))
+}
