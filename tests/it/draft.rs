@@ -193,6 +193,29 @@ fn rows_that_cannot_be_imported_can_be_left_out_with_those_that_lean_on_them() {
 }
 
 #[test]
+fn a_user_whose_row_is_left_out_keeps_its_email_from_others() {
+    on_both(async |site: &Site| {
+        acme(site).await;
+        let id = |email: &str| site.find_user(email).unwrap().to_global();
+        let (ann, bob) = (id("ann@corp.example"), id("bob@corp.example"));
+        let rows = format!(
+            "ID,Name,Email,Supervisor\n{bob},Bob,ann@corp.example,\n{ann},Ann,ann@home.example,nobody@corp.example\n\
+             ,Cy,cy@corp.example,\n,Octo,octo@home.example,\n"
+        );
+        let options = ImportOptions { mode: ImportMode::Replace, ..ImportOptions::default() };
+        let draft = draft(site, rows, options).await;
+        let errors =
+            site.list_draft_problems(draft.row.id, true, Range { limit: 9, ..Range::default() }).await.unwrap();
+        let errors: Vec<String> =
+            errors.rows.iter().map(|(_, problem)| format!("{} {}", problem.line, problem.code)).collect();
+        assert_eq!(errors, ["2 EMAIL_TAKEN", "3 UNKNOWN_USER"]);
+        let valid_rows = ApplyOptions { valid_rows: true, confirm_removals: None };
+        site.apply_draft(&me(), draft.row.id, valid_rows).await.unwrap();
+        assert_eq!((id("ann@corp.example"), id("bob@corp.example")), (ann, bob));
+    });
+}
+
+#[test]
 fn columns_are_mapped_joined_remembered_and_become_attributes() {
     on_both(async |site: &Site| {
         acme(site).await;

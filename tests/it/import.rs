@@ -296,7 +296,7 @@ fn a_row_that_changes_an_automatic_user_keeps_its_email_from_others() {
         let [ann, ..] = ids(site);
         let dee = site.find_user("dee@home.example").unwrap().to_global();
         let rows = format!("ID,Name,Email\n{ann},Ann,dee@home.example\n{dee},Dee,dee@home.example\n");
-        refuse(site, rows, &["line 3, -: DUPLICATE_EMAIL `dee@home.example`"]).await;
+        refuse(site, rows, &["line 2, -: EMAIL_TAKEN", "line 3, -: DUPLICATE_EMAIL `dee@home.example`"]).await;
     });
 }
 

@@ -37,7 +37,10 @@ impl Heirs {
         let mut candidates = BTreeMap::new();
         for (row, account) in claims.taken() {
             let (Some(loser), Some(heir)) = (index.owner_of(*account), rows.found(*row).subject()) else { continue };
-            let is_touched = rows.row_of(loser).is_some_and(|own| claims.touches(own));
+            // Whose row cannot be imported stays as it is.
+            let is_touched = rows
+                .row_of(loser)
+                .is_some_and(|own| claims.touches(own) || matches!(rows.found(own), Match::Untouched(_)));
             let keeps_one = || index.accounts_of(loser).into_iter().any(|own| !claims.is_taken(own));
             if !candidates.contains_key(&loser) && !is_touched && !keeps_one() {
                 candidates.insert(loser, Candidate { heir, for_email: None });
@@ -49,8 +52,8 @@ impl Heirs {
             match rows.row_of(take.owner).map(|row| rows.found(row)) {
                 // Its own row gives it another email.
                 Some(Match::Known(_)) if index.email_of(take.owner) == Some(&take.email) => {}
-                Some(Match::Known(_)) => findings.error(taken(line, &take.email, index, take.owner, "")),
-                Some(_) | None => {
+                Some(_) => findings.error(taken(line, &take.email, index, take.owner, "")),
+                None => {
                     let for_email = Some((line, take.email.clone()));
                     candidates.insert(take.owner, Candidate { heir, for_email });
                 }
@@ -95,7 +98,7 @@ impl Heirs {
 
     fn keep(&mut self, user: UserId, index: &Index, mode: ImportMode, why: &str, findings: &mut Findings) {
         let Some(candidate) = self.candidates.remove(&user) else { return };
-        // Whom the file does not have gives its emails up in `REPLACE` mode, since it goes.
+        // A candidate for an email has no row: in `REPLACE` mode it goes, and gives its emails up.
         if let Some((line, email)) = candidate.for_email.filter(|_| mode == ImportMode::Merge) {
             findings.error(taken(line, &email, index, user, why));
         }
