@@ -13,7 +13,7 @@ use entity::integration::{self, IntegrationKind};
 use entity::org_unit::{self, OrgUnitScope};
 use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId, user};
 use roster::filter::{Checked, Filter, Stored};
-use roster::index::{AccountBy, AccountRow, Follower, Index, Loader, Order, OrderBy, UserRow, Window};
+use roster::index::{AccountBy, AccountRow, FacetWindow, Follower, Index, Loader, Order, OrderBy, UserRow, Window};
 use roster::record::{Change, OrgUnitRecord, Record, RecordId, UserRecord};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -144,7 +144,7 @@ fn external_id(integration: u64, number: u64) -> String {
 }
 
 /// A tree of ten divisions: a filter of three conditions each, the lower ones among the members of the division.
-fn units() -> Vec<OrgUnitRecord> {
+fn units_up_to(count: u64) -> Vec<OrgUnitRecord> {
     let equals = |key: &str, value: String| json!({"attribute": {"key": key, "is": {"equals": value}}});
     let row = |number: u64| {
         let parent = (number >= 10).then(|| OrgUnitId(id(4, number % 10)));
@@ -166,13 +166,14 @@ fn units() -> Vec<OrgUnitRecord> {
             description: String::new(),
             scope: if number % 2 == 1 { OrgUnitScope::Parent } else { OrgUnitScope::All },
             filter: Some(serde_json::to_value(Stored { v: 1, filter }).unwrap()),
+            origin: None,
             version: 1,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
         };
         OrgUnitRecord { row, pinned: Default::default(), excluded: Default::default() }
     };
-    (0..UNITS).map(row).collect()
+    (0..count).map(row).collect()
 }
 
 fn load() -> Index {
@@ -213,7 +214,7 @@ fn load() -> Index {
     }
     println!("taking in the accounts: {:.2} s", taken.as_secs_f64());
     let start = Instant::now();
-    let index = loader.finish(units());
+    let index = loader.finish(units_up_to(UNITS));
     println!("sorting: {:.2} s", start.elapsed().as_secs_f64());
     index
 }
@@ -261,6 +262,17 @@ fn everything(criterion: &mut Criterion) {
     times.sort_by(f64::total_cmp);
     println!("1,000 previews: median {:.2} ms, p99 {:.2} ms", times[500], times[990]);
 
+    let mut times: Vec<f64> = (0..1_000)
+        .map(|number| {
+            let filter = checked(&index, three(number));
+            let start = Instant::now();
+            black_box(index.tally(&filter, None, &[], &[]));
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    println!("1,000 times the numbers beside three conditions: median {:.2} ms, p99 {:.2} ms", times[500], times[990]);
+
     let mut bench = |name: &str, run: &mut dyn FnMut()| {
         criterion.bench_function(name, |bencher| bencher.iter(&mut *run));
     };
@@ -305,16 +317,42 @@ fn everything(criterion: &mut Criterion) {
     let units: Vec<OrgUnitId> = (0..UNITS).map(|number| OrgUnitId(id(4, number))).collect();
     bench("units/1,000 counts", &mut || drop(black_box(index.member_counts(&units))));
     let people: Vec<UserId> = (0..50).map(|number| user_id(number * 19_999)).collect();
+    bench("units/in none of 1,000", &mut || drop(black_box(index.in_no_unit_but(&narrow, None))));
+    let ann = record(500_000);
+    bench("explain/a unit and its scope", &mut || drop(black_box(index.explain_unit(units[11], &ann, &[]))));
     bench("units/of 50 users", &mut || drop(black_box(index.org_units_of(&people))));
 
-    let under = index.select(&checked(&index, is("department", json!({"in": ["Department 1", "Department 2"]}))));
-    for (name, members) in [("everybody", &everybody), ("a filter", &under)] {
-        bench(&format!("facets/of 8 attributes, {name}"), &mut || {
+    bench("units/the whole tree of 1,000", &mut || drop(black_box(index.org_unit_tree(None))));
+    let change =
+        |unit: OrgUnitRecord| Change { id: RecordId::OrgUnit(unit.row.id), after: Some(Record::OrgUnit(unit)) };
+    let mut large = index.clone();
+    large.apply(2, units_up_to(10_000).into_iter().skip(units.len()).map(change).collect());
+    let all: Vec<OrgUnitId> = large.org_units().map(|unit| unit.row.id).collect();
+    bench("units/10,000 counts", &mut || drop(black_box(large.member_counts(&all))));
+    bench("units/the whole tree of 10,000", &mut || drop(black_box(large.org_unit_tree(None))));
+    bench("units/who is in none of 10,000", &mut || drop(black_box(large.unassigned(None))));
+    bench("units/overlaps of 1,000 siblings", &mut || {
+        drop(black_box(large.sibling_overlaps(Some(OrgUnitId(id(4, 0))))));
+    });
+    drop(large);
+
+    let under = |key: &str, values: &[String]| index.select(&checked(&index, is(key, json!({"in": values}))));
+    let few = under("team", &["Team 1".to_owned(), "Team 2".to_owned()]);
+    let some = under("department", &["Department 1".to_owned(), "Department 2".to_owned()]);
+    let third = under("role", &(0..66).map(|at| format!("Role {at}")).collect::<Vec<_>>());
+    let page = FacetWindow { limit: 25, ..FacetWindow::ALL };
+    for (name, members) in [("everybody", &everybody), ("few", &few), ("some", &some), ("a third", &third)] {
+        bench(&format!("facets/of 8 attributes, {name} ({})", members.len()), &mut || {
             for (key, _) in ATTRIBUTES {
-                drop(black_box(index.facets(members, key)));
+                drop(black_box(index.facets(members, key, &page)));
             }
         });
     }
+    for (key, _) in ATTRIBUTES {
+        bench(&format!("facets/of {key}, a third"), &mut || drop(black_box(index.facets(&third, key, &page))));
+    }
+    let found = FacetWindow { search: Some("345"), ..page };
+    bench("facets/of badge with a text, a third", &mut || drop(black_box(index.facets(&third, "badge", &found))));
 
     let wanted: Vec<(u64, String, String)> = (0..1_000)
         .map(|at| draw(50, at, USERS))

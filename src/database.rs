@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::Connection;
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
@@ -55,6 +56,10 @@ pub enum OpenError {
 
 /// The key of the advisory lock that every writer of one PostgreSQL database takes.
 const WRITER_LOCK: i64 = 0x0000_726f_7374_6572;
+
+/// How much of the database SQLite's writer keeps in memory, in kB: rows come in the order of their ids, but emails in
+/// none, and a page of theirs that was put aside must be read again for the next.
+const WRITER_CACHE: &str = "-65536";
 
 impl Database {
     /// Connects, and brings the schema up to date. Two processes that start together take turns.
@@ -136,14 +141,19 @@ impl Database {
         Ok(transaction)
     }
 
-    /// Tells PostgreSQL anew how large the tables of records are, so that it plans for what they hold now; SQLite plans
-    /// without.
+    /// Tidies up after a long write: PostgreSQL is told anew how large the tables are, so that it plans for what they
+    /// hold now; SQLite plans without, and gives back the pages that its writer has kept in memory.
     ///
     /// # Errors
     /// Where the database is busy or away.
-    pub async fn gather_statistics(&self) -> Result<(), DbErr> {
-        if self.backend() == DbBackend::Postgres {
-            self.readers.execute_unprepared("ANALYZE \"user\", user_email, integration_account").await?;
+    pub async fn settle(&self) -> Result<(), DbErr> {
+        match self.backend() {
+            DbBackend::Postgres => {
+                self.readers.execute_unprepared("ANALYZE \"user\", user_email, integration_account, change").await?;
+            }
+            _ => {
+                self.writer.execute_unprepared("PRAGMA shrink_memory").await?;
+            }
         }
         Ok(())
     }
@@ -221,11 +231,15 @@ fn sqlite(options: &Options, connections: u32, query_only: bool) -> ConnectOptio
             .busy_timeout(patience)
             .pragma("synchronous", "FULL")
             .pragma("temp_store", "MEMORY")
-            .pragma("cache_size", "-16384")
+            .pragma("cache_size", if query_only { "-16384" } else { WRITER_CACHE })
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(200);
         if query_only { settings.pragma("query_only", "ON") } else { settings.pragma("journal_mode", "WAL") }
     });
+    // Where its disk is full SQLite ends a transaction by itself. sqlx 0.9.0 then takes the connection for one that still
+    // is in it, and begins no other; it gives way to a new one.
+    configured
+        .map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
     // A connection that is closed when idle would drop its cache, and the last one would fold the WAL away.
     configured.idle_timeout(None::<Duration>).max_lifetime(None::<Duration>).min_connections(1);
     configured

@@ -1,5 +1,6 @@
 //! A client that keeps some connections busy, as cheaply as can be: it shares the machine with what it measures.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -92,6 +93,56 @@ pub(crate) async fn ask(port: u16, body: &serde_json::Value) -> serde_json::Valu
     let mut connection = Connection::open(port).await.unwrap();
     let (_, answer) = connection.ask(&request(body)).await.unwrap();
     serde_json::from_slice(answer).unwrap()
+}
+
+/// Uploads a file to an operation that takes it as `file`.
+pub(crate) async fn upload(port: u16, query: &str, file: &Path) -> serde_json::Value {
+    let operations = serde_json::json!({"query": query, "variables": {"file": null}}).to_string();
+    let part =
+        |name: &str, more: &str| format!("--part\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n");
+    let (first, second) = (part("operations", ""), part("map", ""));
+    let third = part("0", "; filename=\"users.csv\"\r\nContent-Type: text/csv");
+    let begin = format!("{first}{operations}\r\n{second}{{\"0\":[\"variables.file\"]}}\r\n{third}");
+    let end = "\r\n--part--\r\n";
+    let mut file = tokio::fs::File::open(file).await.unwrap();
+    let length = begin.len() as u64 + file.metadata().await.unwrap().len() + end.len() as u64;
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=part\r\n\
+         Accept: application/json\r\ngraphql-require-preflight: 1\r\nContent-Length: {length}\r\n\r\n"
+    );
+    let mut connection = Connection::open(port).await.unwrap();
+    connection.stream.write_all(head.as_bytes()).await.unwrap();
+    connection.stream.write_all(begin.as_bytes()).await.unwrap();
+    tokio::io::copy(&mut file, &mut connection.stream).await.unwrap();
+    let (_, answer) = connection.ask(end.as_bytes()).await.unwrap();
+    serde_json::from_slice(answer).unwrap()
+}
+
+/// Asks one after the other of some requests, fifty times a second, while `work` goes on. Gives the milliseconds of each
+/// answer in ascending order, from the moment at which it should have been asked, and what the work came to.
+pub(crate) async fn pace<T>(port: u16, bodies: &[serde_json::Value], work: impl Future<Output = T>) -> (Vec<f64>, T) {
+    const PERIOD: Duration = Duration::from_millis(20);
+    let requests: Vec<Vec<u8>> = bodies.iter().map(request).collect();
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let asking = tokio::spawn(async move {
+        let mut connection = Connection::open(port).await.unwrap();
+        let (begun, mut times) = (Instant::now(), Vec::new());
+        for (number, request) in (0_u32..).zip(requests.iter().cycle()) {
+            if *stopped.borrow() {
+                break;
+            }
+            let due = begun + PERIOD * number;
+            tokio::time::sleep_until(due.into()).await;
+            let (status, _) = connection.ask(request).await.unwrap();
+            assert_eq!(status, 200, "every answer is one");
+            times.push(due.elapsed().as_secs_f64() * 1e3);
+        }
+        times.sort_by(f64::total_cmp);
+        times
+    });
+    let done = work.await;
+    stop.send(true).unwrap();
+    (asking.await.unwrap(), done)
 }
 
 /// Asks the same on 32 connections for some time, after a second to warm up.

@@ -6,15 +6,20 @@ use std::path::Path;
 
 use entity::attribute::AttributeType;
 use entity::integration::IntegrationKind;
-use entity::org_unit::OrgUnitScope;
+use entity::org_unit::{self, OrgUnitScope};
 use entity::{IntegrationId, OrgUnitId};
 use roster::database::{Database, Options};
 use roster::directory::{Actor, Clock, Directory, NewAttribute, NewIntegration, NewOrgUnit};
+use roster::filter::Stored;
+use roster::index::Index;
+use roster::record::{Change, OrgUnitRecord, Record, RecordId};
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
 /// How many org units there are.
 pub(crate) const UNITS: u64 = 1_000;
+/// How many of them are roots.
+const DIVISIONS: usize = 10;
 
 /// The custom attributes, in the order of the file's columns.
 pub(crate) const ATTRIBUTES: [(&str, AttributeType); 8] = [
@@ -45,8 +50,8 @@ fn word(what: u64, number: u64, syllables: u64) -> String {
     (0..syllables).map(|at| SYLLABLES[usize::try_from(draw(what + at, number, 16)).unwrap()]).collect()
 }
 
-/// Writes the file of users that is imported.
-pub(crate) fn write_csv(users: u64, to: &Path) {
+/// Writes the file of users that is imported; or the one that comes after it, in which one in a hundred has another role.
+pub(crate) fn write_csv(users: u64, to: &Path, is_next: bool) {
     let mut file = BufWriter::new(File::create(to).unwrap());
     writeln!(file, "Name,Email,{}", ATTRIBUTES.map(|(title, _)| title).join(",")).unwrap();
     for user in 0..users {
@@ -57,7 +62,7 @@ pub(crate) fn write_csv(users: u64, to: &Path) {
              20{:02}-{:02}-{:02},E{user:07},{}",
             draw(1, user, 40),
             draw(2, user, 5_000),
-            draw(3, user, 200),
+            draw(3, user, 200) + if is_next && user % 100 == 7 { 200 } else { 0 },
             draw(4, user, 60),
             1 + draw(5, user, 9),
             6 + draw(6, user, 20),
@@ -97,6 +102,11 @@ pub(crate) async fn create_attributes(directory: &Directory) {
     }
 }
 
+/// The keys of the custom attributes.
+pub(crate) fn keys() -> [String; 8] {
+    ATTRIBUTES.map(|(title, _)| title.to_lowercase().replace(' ', "_"))
+}
+
 /// A condition on an attribute.
 pub(crate) fn is(key: &str, is: &Value) -> Value {
     json!({"attribute": {"key": key, "is": is}})
@@ -126,6 +136,70 @@ pub(crate) fn broad_roles() -> Vec<String> {
     (0..66).map(|role| format!("Role {role}")).collect()
 }
 
+/// The values of the filter of a unit below a division: its role, its locations, and the team that is left out.
+pub(crate) fn unit_values(number: u64) -> (String, [String; 2], String) {
+    (
+        format!("Role {}", number % 200),
+        [format!("Location {}", number % 60), "Location 7".to_owned()],
+        format!("Team {}", number % 5_000),
+    )
+}
+
+/// A unit: one of the first is a division, by departments; the others stand below one, with three conditions, every
+/// other one among its members.
+pub(crate) fn unit(number: u64, divisions: &[OrgUnitId]) -> NewOrgUnit {
+    let parent_id = (divisions.len() == DIVISIONS).then(|| divisions[usize::try_from(number).unwrap() % DIVISIONS]);
+    let filter = if parent_id.is_none() {
+        let departments: Vec<String> = (0..4).map(|at| format!("Department {}", number * 4 + at)).collect();
+        is("department", &json!({"in": departments}))
+    } else {
+        let (role, locations, team) = unit_values(number);
+        json!({"all": [
+            is("role", &json!({"equals": role})),
+            {"any": locations.map(|location| is("location", &json!({"equals": location})))},
+            {"not": is("team", &json!({"equals": team}))},
+        ]})
+    };
+    NewOrgUnit {
+        parent_id,
+        name: format!("Unit {number}"),
+        description: String::new(),
+        scope: if number % 2 == 1 && parent_id.is_some() { OrgUnitScope::Parent } else { OrgUnitScope::All },
+        filter: Some(serde_json::from_value(filter).unwrap()),
+        pinned: Default::default(),
+        excluded: Default::default(),
+    }
+}
+
+/// The index as it would be with more units, `all` of them together.
+pub(crate) fn with_units(directory: &Directory, all: u64) -> Index {
+    let mut index = directory.snapshot();
+    let divisions = index.org_unit_children(None).to_vec();
+    let more = (UNITS..all).map(|number| {
+        let NewOrgUnit { parent_id, name, description, scope, filter, pinned, excluded } = unit(number, &divisions);
+        let now = chrono::DateTime::UNIX_EPOCH;
+        let filter = filter.map(|filter| serde_json::to_value(Stored { v: 1, filter }).unwrap());
+        let id = OrgUnitId(uuid::Uuid::from_u128(number.into()));
+        let row = org_unit::Model {
+            id,
+            parent_id,
+            name_key: name.to_lowercase(),
+            name,
+            description,
+            scope,
+            filter,
+            version: 1,
+            origin: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let unit = Record::OrgUnit(OrgUnitRecord { row, pinned, excluded });
+        Change { id: RecordId::OrgUnit(id), after: Some(unit) }
+    });
+    index.apply(index.version() + 1, more.collect());
+    index
+}
+
 /// Gives every user an account in each integration, straight in the table, and makes the org units.
 pub(crate) async fn fill(url: &str) {
     let directory = open(url).await;
@@ -135,31 +209,8 @@ pub(crate) async fn fill(url: &str) {
     }
     let mut divisions = Vec::new();
     for number in 0..UNITS {
-        let parent_id: Option<OrgUnitId> = (number >= 10).then(|| divisions[usize::try_from(number % 10).unwrap()]);
-        let filter = if parent_id.is_none() {
-            let departments: Vec<String> = (0..4).map(|at| format!("Department {}", number * 4 + at)).collect();
-            is("department", &json!({"in": departments}))
-        } else {
-            json!({"all": [
-                is("role", &json!({"equals": format!("Role {}", number % 200)})),
-                {"any": [
-                    is("location", &json!({"equals": format!("Location {}", number % 60)})),
-                    is("location", &json!({"equals": "Location 7"})),
-                ]},
-                {"not": is("team", &json!({"equals": format!("Team {number}")}))},
-            ]})
-        };
-        let new = NewOrgUnit {
-            parent_id,
-            name: format!("Unit {number}"),
-            description: String::new(),
-            scope: if number % 2 == 1 && number >= 10 { OrgUnitScope::Parent } else { OrgUnitScope::All },
-            filter: Some(serde_json::from_value(filter).unwrap()),
-            pinned: Default::default(),
-            excluded: Default::default(),
-        };
-        let id = directory.create_org_unit(&me(), new).await.unwrap();
-        if parent_id.is_none() {
+        let id = directory.create_org_unit(&me(), unit(number, &divisions)).await.unwrap();
+        if divisions.len() < DIVISIONS {
             divisions.push(id);
         }
     }

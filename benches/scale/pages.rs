@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::Place;
-use crate::client::{Load, ask, load, wait_for};
+use crate::client::{Load, ask, load, pace, upload, wait_for};
 use crate::data::{broad_roles, is};
 use crate::process::memory;
 use crate::table::Table;
@@ -48,7 +49,12 @@ fn page(after: Option<&str>, filter: Option<&Value>, total: &str) -> Value {
 }
 
 /// Starts the server on a directory and measures it.
-pub(crate) async fn measure(table: &mut Table, place: &Place, deep_cursor: &str, folder: &Path) -> Rates {
+pub(crate) async fn measure(
+    table: &mut Table,
+    place: &Place,
+    deep_cursor: &str,
+    (folder, next): (&Path, &Path),
+) -> Rates {
     let port = free_port();
     let server = Command::new(env!("CARGO_BIN_EXE_roster"))
         .args(["serve", "--database-url", &place.url, "--listen", &format!("127.0.0.1:{port}"), "--log", "warn"])
@@ -90,5 +96,39 @@ pub(crate) async fn measure(table: &mut Table, place: &Place, deep_cursor: &str,
     );
     table.note(format!("page 1 with totalCount of a filter that a third pass, {}", place.name), total.to_string());
     table.note(format!("RSS after that, {}", place.name), format!("{:.0} MB", memory(&process, "VmRSS")));
+    during_import(table, place, port, next).await;
     Rates { page: rate, total }
+}
+
+/// Asks for a page under a filter and for a preview, at leisure, alone and while a file is imported that changes one row
+/// in a hundred.
+async fn during_import(table: &mut Table, place: &Place, port: u16, next: &Path) {
+    let filter = is("role", &json!({"in": broad_roles()}));
+    let preview = json!({
+        "query": "query($filter: UserFilter) { previewOrgUnit(input: {filter: $filter}) {
+            members(first: 50) { totalCount edges { node { id name email } } } } }",
+        "variables": {"filter": filter},
+    });
+    let bodies = [page(None, Some(&filter), "totalCount"), preview];
+    for body in &bodies {
+        assert_eq!(ask(port, body).await.get("errors"), None);
+    }
+    let (alone, ()) = pace(port, &bodies, tokio::time::sleep(Duration::from_secs(SECONDS))).await;
+    let import = "mutation($file: Upload!) { importUsers(input: {file: $file}) { applied } }";
+    let (during, answer) = pace(port, &bodies, upload(port, import, next)).await;
+    assert_eq!(answer["data"]["importUsers"]["applied"], json!(true), "{answer}");
+    let at = |times: &[f64], hundredth: usize| times[times.len() * hundredth / 100];
+    let ratio = at(&during, 99) / at(&alone, 99);
+    table.row(
+        format!("page of 50 under a filter, and preview, while a file is imported, {}", place.name),
+        "p99 <= 2x of when nothing else is done",
+        format!(
+            "{ratio:.1}x (p99 {:.1} ms, p50 {:.1} ms; alone {:.1} and {:.1} ms)",
+            at(&during, 99),
+            at(&during, 50),
+            at(&alone, 99),
+            at(&alone, 50)
+        ),
+        ratio <= 2.0,
+    );
 }

@@ -1,5 +1,7 @@
 //! The table: each piece of work with its target and what was measured.
 
+use crate::Place;
+
 /// What was measured so far.
 pub(crate) struct Table {
     users: u64,
@@ -15,6 +17,16 @@ impl Table {
     /// Adds a figure that has a target.
     pub(crate) fn row(&mut self, work: impl Into<String>, target: &str, measured: String, is_met: bool) {
         self.add(work.into(), target, measured, if is_met { "yes" } else { "no" });
+    }
+
+    /// Adds what an import takes against the database's own way to take the file into one plain table.
+    pub(crate) fn against_plain(&mut self, place: &Place, how: &str, import: f64, plain: f64) {
+        self.row(
+            format!("the same import against {how} of the file into one plain table, {}", place.name),
+            "<= 4x",
+            format!("{:.1}x ({import:.1} s against {plain:.1} s)", import / plain),
+            import / plain <= 4.0,
+        );
     }
 
     /// Adds a figure that has none.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
+use roster::directory::UndoOptions;
 use roster::directory::csv::{ExportOptions, ImportOptions};
 
 use crate::Place;
@@ -25,6 +26,30 @@ pub(crate) async fn import(url: &str, file: &Path) {
     let again = directory.import_users(&me(), File::open(file).unwrap(), ImportOptions::default()).await.unwrap();
     say("again", at.elapsed().as_secs_f64());
     assert_eq!(again.unchanged, report.created);
+}
+
+/// Imports the file into an empty directory, then the one that comes after it, and undoes both.
+pub(crate) async fn undo(url: &str, file: &Path, next: &Path) {
+    let directory = open(url).await;
+    create_attributes(&directory).await;
+    let mut made = Vec::new();
+    for (name, file) in [("import", file), ("next", next)] {
+        let at = Instant::now();
+        let report = directory.import_users(&me(), File::open(file).unwrap(), ImportOptions::default()).await.unwrap();
+        say(name, at.elapsed().as_secs_f64());
+        assert!(report.applied, "{:?}", report.errors.listed.first());
+        made.push(report.version);
+    }
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    for (name, number) in ["undo_next", "undo"].into_iter().zip(made.into_iter().rev()) {
+        let at = Instant::now();
+        let options = UndoOptions { number, ..UndoOptions::default() };
+        let report = directory.undo_changeset(&me(), options).await.unwrap();
+        say(name, at.elapsed().as_secs_f64());
+        assert!(report.applied, "{:?}", report.blocked.first());
+    }
+    say("peak", memory("self", "VmHWM"));
+    assert_eq!(directory.index().user_count(), 0);
 }
 
 /// Exports everybody.
@@ -58,6 +83,25 @@ pub(crate) fn measure(table: &mut Table, place: &Place, file: &Path, users: u64)
     );
     measure_export(table, place, users, "no accounts");
     seconds
+}
+
+/// Imports into an empty directory of its own, changes one row in a hundred, and undoes both.
+pub(crate) fn measure_undo(table: &mut Table, place: &Place, (file, next): (&Path, &Path), users: u64) {
+    let said = run(&["undo", &place.url, file.to_str().unwrap(), next.to_str().unwrap()]);
+    let (import, undo) = (said.number("import"), said.number("undo"));
+    table.row(
+        format!("the same file with 1 % of its rows changed, {}", place.name),
+        "<= 15 s",
+        format!("{:.1} s", said.number("next")),
+        said.number("next") <= 15.0,
+    );
+    table.note(format!("undo of those changes, {}", place.name), format!("{:.1} s", said.number("undo_next")));
+    table.row(
+        format!("undo of the import of {users} rows, {}", place.name),
+        "<= 1x the import, RSS <= 600 MB",
+        format!("{:.2}x ({undo:.1} s against {import:.1} s), RSS at most {:.0} MB", undo / import, said.number("peak")),
+        undo <= import && said.number("peak") <= 600.0,
+    );
 }
 
 /// Exports everybody, as things are.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entity::attribute::AttributeType;
-use entity::change;
 use entity::changeset::{self, ChangesetKind};
 use entity::{IntegrationAccountId, UserId};
 use entity::{integration_account, user_email};
@@ -14,21 +13,18 @@ use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActi
 
 use super::association::Stamp;
 use super::error::{Error, Result};
-use super::follow::Pursuit;
 use super::{Actor, Directory};
-use crate::record::{Change, Record, RecordId, UserRecord};
-
-/// Rows in one statement: enough that the statement's own cost no longer shows, few enough for either database's
-/// limit on bound values.
-const ROWS: usize = 200;
+use crate::record::{Record, RecordId, UserRecord};
 
 /// Records that wait in memory before they are written.
-const PENDING: usize = if cfg!(test) { 5 } else { 4_000 };
+const PENDING: usize = if cfg!(test) { 5 } else { 2_000 };
 
 mod batch;
+mod writer;
 
+use batch::ROWS;
 pub(super) use batch::as_user;
-use batch::{Batch, insert};
+use writer::{Entry, Writer, Writing};
 
 /// A change to the directory that is being made.
 pub(super) struct Changeset {
@@ -45,11 +41,9 @@ pub(super) struct Changeset {
     places: HashMap<RecordId, usize>,
     /// Whose each email is, where this changeset has changed that.
     emails: HashMap<String, Option<UserId>>,
-    /// What is written and logged, on its way into the index.
-    pursuit: Pursuit,
     /// Emails that are freed in the table, and that their users' records still have.
     freed: HashMap<UserId, Vec<String>>,
-    change_count: usize,
+    writing: Writing,
     /// Users that have lost an account, and who got it.
     pub(super) left: HashMap<UserId, Option<UserId>>,
     /// Users that values put in this changeset name, or are about to.
@@ -60,16 +54,12 @@ pub(super) struct Changeset {
     user_keys: Vec<String>,
 }
 
-struct Entry {
-    before: Option<Record>,
-    after: Option<Record>,
-}
-
 impl Changeset {
     /// Takes the writer lock, and brings the index to the state that the changeset starts from.
     pub(super) async fn begin(directory: &Directory, kind: ChangesetKind, actor: Actor) -> Result<Self> {
         let transaction = directory.database().begin_write().await?;
         let number = directory.follow(&transaction).await? + 1;
+        directory.note_base();
         let user_keys = directory
             .index()
             .attributes()
@@ -77,9 +67,11 @@ impl Changeset {
             .filter(|attribute| attribute.r#type == AttributeType::User)
             .map(|attribute| attribute.key.clone())
             .collect();
+        let transaction = Arc::new(transaction);
         Ok(Self {
             directory: directory.clone(),
-            transaction: Arc::new(transaction),
+            writing: Writing::Here(Writer::new(directory, transaction.clone(), number)),
+            transaction,
             number,
             kind,
             actor,
@@ -88,9 +80,7 @@ impl Changeset {
             pending: Vec::new(),
             places: HashMap::new(),
             emails: HashMap::new(),
-            pursuit: Pursuit::begin(),
             freed: HashMap::new(),
-            change_count: 0,
             left: HashMap::new(),
             referred: HashSet::new(),
             detected: Vec::new(),
@@ -141,13 +131,16 @@ impl Changeset {
         let Some(id) = before.as_ref().or(after.as_ref()).map(Record::id) else { return };
         if let RecordId::User(id) = id {
             self.freed.remove(&id);
-            for email in before.iter().flat_map(emails) {
+            // Only where it changes: long changesets put very many users whose emails stay.
+            let (old, new) = (before.as_ref().map(emails), after.as_ref().map(emails));
+            let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+            for email in old.iter().filter(|email| !new.contains(email)).cloned() {
                 // Another user of this changeset may have it by now.
                 if self.find_email(&email) == Some(id) {
                     self.emails.insert(email, None);
                 }
             }
-            for email in after.iter().flat_map(emails) {
+            for email in new.into_iter().filter(|email| !old.contains(email)) {
                 self.emails.insert(email, Some(id));
             }
         }
@@ -167,8 +160,8 @@ impl Changeset {
         }
     }
 
-    /// Puts records that nothing in this changeset looks up again, and none of them twice; writes them if they are
-    /// many.
+    /// Puts records that nothing in this changeset looks up again before a [`Self::flush`], and none of them twice;
+    /// has them written, while the caller goes on, if they are many.
     pub(super) async fn append(&mut self, records: Vec<(Option<Record>, Option<Record>)>) -> Result<()> {
         for (before, mut after) in records {
             if let Some(after) = &mut after {
@@ -176,7 +169,11 @@ impl Changeset {
             }
             self.pending.push(Entry { before, after });
         }
-        self.flush_if_large().await
+        if self.pending.len() < PENDING {
+            return Ok(());
+        }
+        let entries = self.take_pending();
+        self.writing.write_beside(entries).await
     }
 
     /// Notes whom the values of `user`, who will be put, name, so that those stay.
@@ -284,7 +281,9 @@ impl Changeset {
     pub(super) async fn commit(mut self) -> Result<i64> {
         self.flush().await?;
         let number = self.number;
-        if self.change_count == 0 {
+        let writer = self.writing.end().await?;
+        let (change_count, pursuit) = (writer.count(), writer.into_pursuit());
+        if change_count == 0 {
             end(self.transaction)?.rollback().await?;
             return Ok(number - 1);
         }
@@ -293,67 +292,38 @@ impl Changeset {
                 number: self.number,
                 kind: self.kind,
                 actor: self.actor.0.clone(),
-                change_count: i64::try_from(self.change_count).unwrap_or(i64::MAX),
+                change_count: i64::try_from(change_count).unwrap_or(i64::MAX),
                 undoes: self.undoes,
                 created_at: self.now,
             }
             .into_active_model(),
         )
-        .exec_without_returning(self.transaction())
+        .exec_without_returning(self.transaction.as_ref())
         .await?;
         let transaction = end(self.transaction)?;
-        self.directory.commit(transaction, number, self.pursuit).await?;
+        self.directory.commit(transaction, number, pursuit).await?;
         Ok(number)
     }
 
     /// Whether nothing has been written, and nothing waits to be.
     pub(super) fn is_empty(&self) -> bool {
-        self.change_count == 0 && self.pending.is_empty()
+        self.pending.is_empty() && self.writing.is_empty()
     }
 
-    /// Writes and logs what is pending.
+    /// Writes and logs what is pending; all that has been put or appended is in the tables then.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        let mut entries = std::mem::take(&mut self.pending);
-        self.places.clear();
-        entries.retain(|entry| !entry.is_nothing());
-        let mut batch = Batch::default();
-        for entry in &entries {
-            batch.add(entry);
-        }
-        batch.write(self.transaction()).await?;
-        let mut rows = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            let Some(id) = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id) else { continue };
-            let json =
-                |record: &Option<Record>| record.as_ref().map(Record::to_json).transpose().map_err(Error::internal);
-            rows.push(change::Model {
-                changeset_number: self.number,
-                position: i64::try_from(self.change_count + rows.len()).unwrap_or(i64::MAX),
-                noun: id.noun(),
-                record_id: id.uuid(),
-                before: json(&entry.before)?,
-                after: json(&entry.after)?,
-            });
-        }
-        insert::<change::Entity, _>(self.transaction(), rows).await?;
-        self.change_count += entries.len();
-        let changes = entries.into_iter().filter_map(|entry| {
-            let id = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id)?;
-            Some(Change { id, after: entry.after })
-        });
-        self.pursuit.add(&self.directory, changes.collect()).await;
-        Ok(())
+        let entries = self.take_pending();
+        self.writing.write(entries).await
     }
-}
 
-impl Entry {
-    /// Whether nothing but the stamp differs.
-    fn is_nothing(&self) -> bool {
-        match (&self.before, &self.after) {
-            (None, None) => true,
-            (Some(before), Some(after)) => before.same_content(after),
-            _ => false,
+    fn take_pending(&mut self) -> Vec<Entry> {
+        self.places.clear();
+        let entries = std::mem::take(&mut self.pending);
+        if self.directory.is_rehearsal() {
+            let changes = entries.iter().filter(|entry| !entry.is_nothing());
+            self.directory.note_changes(changes.map(|entry| (&entry.before, &entry.after)));
         }
+        entries
     }
 }
 

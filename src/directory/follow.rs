@@ -12,14 +12,14 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::error::{Error, Result};
 use super::{Directory, read_change, scan};
 use crate::index::{Follower, Index};
-use crate::record::Change;
+use crate::record::{Change, RecordId};
 
 /// Changes up to which the index follows in place.
-const FEW: usize = if cfg!(test) { 20 } else { 20_000 };
+pub(super) const FEW: usize = if cfg!(test) { 20 } else { 20_000 };
 /// Rows of the log that are read at a time, where there are many.
-const ROWS: u64 = if cfg!(test) { 7 } else { 5_000 };
+pub(super) const ROWS: u64 = if cfg!(test) { 7 } else { 5_000 };
 /// Parts that wait for a copy to follow them.
-const WAITING: usize = 4;
+const WAITING: usize = 2;
 
 /// A copy of the index that follows changes on a thread of its own, while more of them are being written or read, and
 /// is to take the index's place.
@@ -29,7 +29,7 @@ pub(super) struct Successor {
 }
 
 impl Successor {
-    fn begin(index: Index) -> Self {
+    pub(super) fn begin(index: Index) -> Self {
         let (parts, mut waiting) = mpsc::channel(WAITING);
         let thread = spawn_blocking(move || {
             let mut follower = Follower::new(index);
@@ -42,13 +42,13 @@ impl Successor {
     }
 
     /// Hands over some more changes, as soon as few are waiting.
-    async fn follow(&self, part: Vec<Change>) {
+    pub(super) async fn follow(&self, part: Vec<Change>) {
         // Should the thread have failed, then `finish` tells.
         self.parts.send(part).await.ok();
     }
 
     /// The index of `version`; none where it must be loaded.
-    async fn finish(self, version: i64) -> Result<Option<Index>> {
+    pub(super) async fn finish(self, version: i64) -> Result<Option<Index>> {
         drop(self.parts);
         let follower = self.thread.await.map_err(Error::internal)?;
         spawn_blocking(move || follower.finish(version)).await.map_err(Error::internal)
@@ -59,8 +59,10 @@ impl Successor {
 pub(super) enum Pursuit {
     /// Few changes, which are kept.
     InPlace(Vec<Change>),
-    /// Many, which a copy follows meanwhile.
-    Beside(Successor),
+    /// Many, which a copy follows meanwhile; and how many users they delete.
+    Beside(Successor, u64),
+    /// So many users are deleted that what is left is loaded sooner than followed, and without a copy beside it.
+    Afresh,
 }
 
 impl Pursuit {
@@ -71,23 +73,39 @@ impl Pursuit {
     /// Adds changes that have been written.
     pub(super) async fn add(&mut self, directory: &Directory, changes: Vec<Change>) {
         match self {
-            Self::Beside(successor) => successor.follow(changes).await,
+            Self::Beside(successor, deleted) => {
+                *deleted += deleted_users(&changes);
+                // What is taken back in the end cannot be loaded.
+                if !directory.is_rehearsal() && *deleted > directory.index().user_count() / 2 {
+                    *self = Self::Afresh;
+                } else {
+                    successor.follow(changes).await;
+                }
+            }
             Self::InPlace(few) => {
                 few.extend(changes);
                 if few.len() > FEW {
+                    let changes = std::mem::take(few);
+                    let deleted = deleted_users(&changes);
                     let successor = Successor::begin(directory.snapshot());
-                    successor.follow(std::mem::take(few)).await;
-                    *self = Self::Beside(successor);
+                    successor.follow(changes).await;
+                    *self = Self::Beside(successor, deleted);
                 }
             }
+            Self::Afresh => {}
         }
     }
+}
+
+fn deleted_users(changes: &[Change]) -> u64 {
+    changes.iter().filter(|change| matches!(change.id, RecordId::User(_)) && change.after.is_none()).count() as u64
 }
 
 impl Directory {
     /// Follows the log as `connection` sees it, to its end. Gives the version.
     pub(super) async fn follow(&self, connection: &impl ConnectionTrait) -> Result<i64> {
         let _following = self.0.following.lock().await;
+        self.keep_day();
         let from = self.version();
         let behind = changeset::Entity::find()
             .filter(changeset::Column::Number.gt(from))
@@ -163,12 +181,22 @@ impl Directory {
 
     /// Commits changeset `number` and lets the index follow it, before anybody else finds it behind.
     pub(super) async fn commit(&self, transaction: DatabaseTransaction, number: i64, pursuit: Pursuit) -> Result<()> {
-        let is_long = matches!(pursuit, Pursuit::Beside(_));
+        let is_long = !matches!(pursuit, Pursuit::InPlace(_));
         let (changes, successor) = match pursuit {
             Pursuit::InPlace(changes) => (Some(changes), None),
-            Pursuit::Beside(successor) => (None, successor.finish(number).await?),
+            Pursuit::Beside(successor, _) => (None, successor.finish(number).await?),
+            Pursuit::Afresh => (None, None),
         };
-        let _following = self.0.following.lock().await;
+        if self.is_rehearsal() {
+            transaction.rollback().await?;
+            match (changes, successor) {
+                (Some(changes), _) => self.apply(number, changes),
+                (None, Some(index)) => self.replace(index),
+                (None, None) => return Err(Error::internal("users were changed before an attribute of theirs")),
+            }
+            return Ok(());
+        }
+        let following = self.0.following.lock().await;
         transaction.commit().await?;
         let must_load = match (changes, successor) {
             (Some(changes), _) => {
@@ -182,12 +210,14 @@ impl Directory {
             }
             (None, None) => true,
         };
-        if is_long && let Err(error) = self.database().gather_statistics().await {
-            tracing::warn!(?error, "statistics of the tables cannot be gathered");
-        }
         // What is committed is done: should the index not be loaded now, the next request sees that it is behind.
         if must_load && let Err(error) = self.reload().await {
             tracing::warn!(?error, version = number, "the index cannot be loaded yet");
+        }
+        // It waits for a connection, which may be with somebody who waits to follow.
+        drop(following);
+        if is_long && let Err(error) = self.database().settle().await {
+            tracing::warn!(?error, "the database cannot be tidied up after a long changeset");
         }
         Ok(())
     }
@@ -197,8 +227,17 @@ impl Directory {
         self.0.versions.announce(number);
     }
 
+    /// Has filters mean the day that it is: at midnight members change without any changeset.
+    pub(super) fn keep_day(&self) {
+        let today = self.clock().today();
+        if self.index().today() != today {
+            self.0.index.write().unwrap_or_else(PoisonError::into_inner).begin_day(today);
+        }
+    }
+
     /// Puts another index in the place of the one in use.
-    fn replace(&self, fresh: Index) {
+    fn replace(&self, mut fresh: Index) {
+        fresh.begin_day(self.clock().today());
         let version = fresh.version();
         let old = std::mem::replace(&mut *self.0.index.write().unwrap_or_else(PoisonError::into_inner), fresh);
         self.0.versions.announce(version);
@@ -216,4 +255,4 @@ impl Directory {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -16,11 +16,13 @@ mod users;
 mod write;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use entity::attribute::AttributeType;
 use entity::change::{Column, Noun};
 use entity::changeset::ChangesetKind;
 use entity::{AttributeId, IntegrationId, UserId};
+use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::changeset::Changeset;
@@ -121,13 +123,9 @@ impl Directory {
 /// An undo on its way.
 struct Undo {
     number: i64,
-    log: Log,
+    log: Arc<Log>,
     /// What the changeset did to attributes, integrations and org units, which are few enough to be kept.
     few: Vec<Logged>,
-    /// Users that the changeset made.
-    made: HashSet<UserId>,
-    /// Users that the changeset deleted.
-    deleted: HashSet<UserId>,
     /// The attributes that were required before the changeset.
     required_before: HashSet<AttributeId>,
     world: World,
@@ -139,6 +137,8 @@ struct Undo {
 #[derive(Default)]
 struct Blocks {
     ids: HashSet<Uuid>,
+    /// Those that have not been looked at for what they block in turn.
+    fresh: Vec<RecordId>,
     listed: Vec<Blocked>,
 }
 
@@ -148,7 +148,11 @@ impl Blocks {
     }
 
     fn add(&mut self, id: RecordId, label: impl Into<String>, block: Block) {
-        if self.ids.insert(id.uuid()) && self.listed.len() < LISTED {
+        if !self.ids.insert(id.uuid()) {
+            return;
+        }
+        self.fresh.push(id);
+        if self.listed.len() < LISTED {
             let Block { code, message, by } = block;
             self.listed.push(Blocked { id, label: label.into(), code, message, changeset: by });
         }
@@ -192,24 +196,21 @@ impl Undo {
         let from = changeset.transaction();
         let log = Log::open(from, number).await?;
         let mut few = Vec::new();
-        let mut next = Some(0);
-        while let Some(place) = next {
-            let nouns = log::of([Noun::Attribute, Noun::Integration, Noun::OrgUnit]);
-            let (some, after) = log.read(from, nouns, place).await?;
-            few.extend(some);
-            next = after;
+        for noun in [Noun::Attribute, Noun::Integration, Noun::OrgUnit] {
+            for made in [false, true] {
+                let mut next = log.places_of(noun, made);
+                while let Some(places) = next {
+                    let some;
+                    (some, next) = log.read(from, log::of(noun, made), places).await?;
+                    few.extend(some);
+                }
+            }
         }
-        log.read_after(from, few.iter_mut()).await?;
-        let users = async |which| -> Result<HashSet<UserId>> {
-            Ok(log.made_or_deleted(from, Noun::User, which).await?.into_iter().map(UserId).collect())
-        };
-        let (made, deleted) = (users(Column::Before).await?, users(Column::After).await?);
+        few.sort_by_key(Logged::place);
         let mut undo = Self {
             number,
-            log,
+            log: Arc::new(log),
             few,
-            made,
-            deleted,
             required_before: HashSet::new(),
             world: World::default(),
             blocks: Blocks::default(),
@@ -234,15 +235,17 @@ impl Undo {
             let blocked = self.blocks.ids.len();
             self.tally = Tally::default();
             self.check_few(&changeset.directory().index())?;
-            let mut next = Some(0);
-            while let Some(place) = next {
-                let nouns = log::of([Noun::User, Noun::IntegrationAccount]);
-                let (some, after) = self.log.read(changeset.transaction(), nouns, place).await?;
-                let plans = self.plan(changeset, some).await?;
-                self.check_users(changeset, &plans).await?;
-                self.check_accounts(changeset, &plans).await?;
-                self.count(&plans);
-                next = after;
+            let (log, from) = (self.log.clone(), changeset.transaction());
+            let many = || Condition::all().add(Column::Noun.is_in([Noun::User, Noun::IntegrationAccount]));
+            let mut read = log.read(from, many(), log.places()).await?;
+            loop {
+                let (some, next) = read;
+                let Some(places) = next else {
+                    self.check_some(changeset, some).await?;
+                    break;
+                };
+                // The database is asked first, and reads while these are checked.
+                (read, ()) = tokio::try_join!(log.read(from, many(), places), self.check_some(changeset, some))?;
             }
             self.check_totals(changeset).await?;
             let few = self.world.plans.iter().filter(|plan| plan.is_change()).count();
@@ -250,6 +253,7 @@ impl Undo {
             if self.blocks.ids.len() == blocked {
                 return Ok(());
             }
+            self.spread(changeset).await?;
         }
         Err(Error::LimitExceeded {
             what: "the length of a chain of records that block each other",
@@ -257,9 +261,53 @@ impl Undo {
         })
     }
 
+    async fn check_some(&mut self, changeset: &Changeset, some: Vec<Logged>) -> Result<()> {
+        let plans = self.plan(changeset, some).await?;
+        self.check_users(changeset, &plans).await?;
+        self.check_accounts(changeset, &plans).await?;
+        self.count(&plans);
+        Ok(())
+    }
+
+    /// Blocks users whom blocked records refer to and who would go, and whom those refer to, and so on: a chain of them
+    /// would else take a round of checks for each of its links.
+    async fn spread(&mut self, changeset: &Changeset) -> Result<()> {
+        loop {
+            let fresh = std::mem::take(&mut self.blocks.fresh);
+            let mut named: Vec<RecordId> = {
+                let index = changeset.directory().index();
+                let keys: Vec<&str> = index
+                    .attributes()
+                    .iter()
+                    .filter(|row| row.r#type == AttributeType::User)
+                    .map(|row| row.key.as_str())
+                    .collect();
+                let mut named: HashSet<UserId> = HashSet::new();
+                for id in fresh {
+                    match id {
+                        RecordId::User(user) => named.extend(keys.iter().filter_map(|key| index.refers_to(key, user))),
+                        RecordId::IntegrationAccount(account) => named.extend(index.owner_of(account)),
+                        RecordId::Attribute(_) | RecordId::Integration(_) | RecordId::OrgUnit(_) => {}
+                    }
+                }
+                named.into_iter().filter(|user| self.log.made.contains(user)).map(RecordId::User).collect()
+            };
+            named.retain(|id| !self.blocks.has(*id));
+            if named.is_empty() {
+                return Ok(());
+            }
+            named.sort_unstable();
+            for some in named.chunks(1_000) {
+                let some = self.log.find(changeset.transaction(), some).await?;
+                let plans = self.plan(changeset, some).await?;
+                self.check_users(changeset, &plans).await?;
+            }
+        }
+    }
+
     /// Whether there will be a user of this id, as far as this undo is concerned.
     fn has_user(&self, index: &Index, id: UserId) -> bool {
-        index.has_user(id) || (self.deleted.contains(&id) && !self.blocks.has(RecordId::User(id)))
+        index.has_user(id) || (self.log.deleted.contains(&id) && !self.blocks.has(RecordId::User(id)))
     }
 
     fn block(&mut self, plan: &Plan, block: Block) {

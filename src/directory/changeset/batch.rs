@@ -1,72 +1,88 @@
 //! The tables' side of a changeset: from records before and after to rows inserted, updated and deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
 use entity::{attribute, integration, integration_account, org_unit, org_unit_pin, user, user_email};
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn,
-    QueryFilter,
+    ColumnTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter,
+    QueryTrait, Statement,
 };
 
-use super::{Entry, ROWS};
-use crate::directory::error::Result;
+use super::writer::Entry;
 use crate::record::{OrgUnitRecord, Record, UserRecord};
+
+/// Rows in one statement: enough that the statement's own cost no longer shows, few enough for either database's
+/// limit on bound values.
+pub(super) const ROWS: usize = 200;
 
 /// The rows of some records, by what must be done with them.
 #[derive(Default)]
-pub(super) struct Batch {
-    attributes: (Vec<attribute::Model>, Vec<attribute::Model>, Vec<AttributeId>),
-    integrations: (Vec<integration::Model>, Vec<integration::Model>, Vec<IntegrationId>),
-    users: (Vec<user::Model>, Vec<user::Model>, Vec<UserId>),
-    emails_gone: Vec<(String, UserId)>,
+pub(super) struct Batch<'a> {
+    attributes: Sorted<'a, attribute::Model, AttributeId>,
+    integrations: Sorted<'a, integration::Model, IntegrationId>,
+    users: Sorted<'a, user::Model, UserId>,
+    emails_gone: Vec<(&'a str, UserId)>,
     emails_new: Vec<user_email::Model>,
-    accounts: (Vec<integration_account::Model>, Vec<integration_account::Model>, Vec<IntegrationAccountId>),
-    org_units: (Vec<org_unit::Model>, Vec<org_unit::Model>, Vec<OrgUnitId>),
+    accounts: Sorted<'a, integration_account::Model, IntegrationAccountId>,
+    org_units: Sorted<'a, org_unit::Model, OrgUnitId>,
     /// Of org units that come, go, or change their place.
     org_units_apart: Vec<org_unit::Model>,
     pins_gone: Vec<(OrgUnitId, UserId)>,
     pins_new: Vec<org_unit_pin::Model>,
 }
 
-/// Puts the states of one record where they belong: created, updated or deleted.
-fn sort<R: Clone, D>(
-    into: &mut (Vec<R>, Vec<R>, Vec<D>),
-    before: Option<&R>,
-    after: Option<&R>,
-    deleted: impl FnOnce(&R) -> D,
-) {
-    match (before, after) {
-        (None, Some(after)) => into.0.push(after.clone()),
-        (Some(_), Some(after)) => into.1.push(after.clone()),
-        (Some(before), None) => into.2.push(deleted(before)),
-        (None, None) => {}
+/// Rows of one table.
+struct Sorted<'a, R, I> {
+    created: Vec<&'a R>,
+    updated: Vec<&'a R>,
+    deleted: Vec<I>,
+}
+
+impl<R, I> Default for Sorted<'_, R, I> {
+    fn default() -> Self {
+        Self { created: Vec::new(), updated: Vec::new(), deleted: Vec::new() }
     }
 }
 
-impl Batch {
+impl<'a, R, I> Sorted<'a, R, I> {
+    /// Puts the states of one record where they belong: created, updated or deleted.
+    fn add(&mut self, before: Option<&'a R>, after: Option<&'a R>, id: impl FnOnce(&R) -> I) {
+        match (before, after) {
+            (None, Some(after)) => self.created.push(after),
+            (Some(_), Some(after)) => self.updated.push(after),
+            (Some(before), None) => self.deleted.push(id(before)),
+            (None, None) => {}
+        }
+    }
+}
+
+impl<'a> Batch<'a> {
     /// Sorts in what must be done with one record.
-    pub(super) fn add(&mut self, entry: &Entry) {
+    pub(super) fn add(&mut self, entry: &'a Entry) {
         let (before, after) = (entry.before.as_ref(), entry.after.as_ref());
         match before.or(after) {
             Some(Record::Attribute(_)) => {
-                sort(&mut self.attributes, as_attribute(before), as_attribute(after), |row| row.id);
+                self.attributes.add(as_attribute(before), as_attribute(after), |row| row.id);
             }
             Some(Record::Integration(_)) => {
-                sort(&mut self.integrations, as_integration(before), as_integration(after), |row| row.id);
+                self.integrations.add(as_integration(before), as_integration(after), |row| row.id);
             }
             Some(Record::IntegrationAccount(_)) => {
-                sort(&mut self.accounts, as_account(before), as_account(after), |row| row.id);
+                self.accounts.add(as_account(before), as_account(after), |row| row.id);
             }
             Some(Record::User(_)) => {
                 let (before, after) = (as_user(before), as_user(after));
-                sort(&mut self.users, before.map(|user| &user.row), after.map(|user| &user.row), |row| row.id);
-                let old = before.map(email_rows).unwrap_or_default();
-                let new = after.map(email_rows).unwrap_or_default();
+                self.users.add(before.map(|user| &user.row), after.map(|user| &user.row), |row| row.id);
+                let old = before.into_iter().flat_map(email_rows);
                 self.emails_gone
-                    .extend(old.iter().filter(|row| !new.contains(row)).map(|row| (row.email.clone(), row.user_id)));
-                self.emails_new.extend(new.into_iter().filter(|row| !old.contains(row)));
+                    .extend(old.filter(|row| !has_email(after, *row)).map(|(email, user, _)| (email, user)));
+                let new = after.into_iter().flat_map(email_rows).filter(|row| !has_email(before, *row));
+                self.emails_new.extend(new.map(|(email, user_id, is_primary)| user_email::Model {
+                    email: email.to_owned(),
+                    user_id,
+                    is_primary,
+                }));
             }
             Some(Record::OrgUnit(_)) => {
                 let (before, after) = (as_unit(before), as_unit(after));
@@ -74,110 +90,124 @@ impl Batch {
                 if place(old) != place(new) {
                     self.org_units_apart.extend(old.or(new).map(apart));
                 }
-                sort(&mut self.org_units, old, new, |row| row.id);
+                self.org_units.add(old, new, |row| row.id);
                 let old = before.map(pin_rows).unwrap_or_default();
                 let new = after.map(pin_rows).unwrap_or_default();
-                self.pins_gone
-                    .extend(old.iter().filter(|row| !new.contains(row)).map(|row| (row.org_unit_id, row.user_id)));
-                self.pins_new.extend(new.into_iter().filter(|row| !old.contains(row)));
+                let pins = |rows: &[org_unit_pin::Model]| -> HashSet<_> {
+                    rows.iter().map(|row| (row.org_unit_id, row.user_id, row.is_member)).collect()
+                };
+                let (had, has) = (pins(&old), pins(&new));
+                let is_in = |pins: &HashSet<_>, row: &org_unit_pin::Model| {
+                    pins.contains(&(row.org_unit_id, row.user_id, row.is_member))
+                };
+                let gone = old.iter().filter(|row| !is_in(&has, row));
+                self.pins_gone.extend(gone.map(|row| (row.org_unit_id, row.user_id)));
+                self.pins_new.extend(new.into_iter().filter(|row| !is_in(&had, row)));
             }
             None => {}
         }
     }
 
-    /// What others refer to is made first and deleted last; what must be unique is freed before it is taken.
-    pub(super) async fn write(self, to: &DatabaseTransaction) -> Result<()> {
+    /// The statements that write all this. What others refer to is made first and deleted last; what must be unique is
+    /// freed before it is taken.
+    pub(super) fn statements(self, backend: DbBackend) -> Vec<Statement> {
+        let mut to = Statements { backend, list: Vec::new() };
         for some in self.emails_gone.chunks(ROWS) {
             // An email that another user has taken in an earlier batch stays: hence the users.
-            user_email::Entity::delete_many()
-                .filter(user_email::Column::Email.is_in(some.iter().map(|(email, _)| email)))
-                .filter(user_email::Column::UserId.is_in(some.iter().map(|(_, user)| *user)))
-                .exec(to)
-                .await?;
+            to.delete(
+                &user_email::Entity::delete_many()
+                    .filter(user_email::Column::Email.is_in(some.iter().map(|(email, _)| *email)))
+                    .filter(user_email::Column::UserId.is_in(some.iter().map(|(_, user)| *user))),
+            );
         }
         for (unit, user) in self.pins_gone {
-            org_unit_pin::Entity::delete_by_id((unit, user)).exec(to).await?;
+            to.delete(
+                &org_unit_pin::Entity::delete_many()
+                    .filter(org_unit_pin::Column::OrgUnitId.eq(unit))
+                    .filter(org_unit_pin::Column::UserId.eq(user)),
+            );
         }
-        let (created, updated, deleted) = self.attributes;
-        for id in deleted {
-            attribute::Entity::delete_by_id(id).exec(to).await?;
-        }
-        insert::<attribute::Entity, _>(to, created).await?;
-        upsert::<attribute::Entity, _>(to, updated).await?;
-        let (created, updated, integrations_gone) = self.integrations;
-        insert::<integration::Entity, _>(to, created).await?;
-        upsert::<integration::Entity, _>(to, updated).await?;
-        let (created, updated, users_gone) = self.users;
-        insert::<user::Entity, _>(to, created).await?;
-        upsert::<user::Entity, _>(to, updated).await?;
-        insert::<user_email::Entity, _>(to, self.emails_new).await?;
-        let (created, updated, deleted) = self.accounts;
-        for some in deleted.chunks(ROWS) {
-            integration_account::Entity::delete_many()
-                .filter(integration_account::Column::Id.is_in(some.iter().copied()))
-                .exec(to)
-                .await?;
-        }
-        insert::<integration_account::Entity, _>(to, created).await?;
-        upsert::<integration_account::Entity, _>(to, updated).await?;
-        let (created, updated, deleted) = self.org_units;
+        to.delete_by::<attribute::Entity, _>(attribute::Column::Id, &self.attributes.deleted);
+        to.insert::<attribute::Entity>(self.attributes.created);
+        to.upsert::<attribute::Entity>(self.attributes.updated);
+        to.insert::<integration::Entity>(self.integrations.created);
+        to.upsert::<integration::Entity>(self.integrations.updated);
+        to.insert::<user::Entity>(self.users.created);
+        to.upsert::<user::Entity>(self.users.updated);
+        to.insert::<user_email::Entity>(&self.emails_new);
+        to.delete_by::<integration_account::Entity, _>(integration_account::Column::Id, &self.accounts.deleted);
+        to.insert::<integration_account::Entity>(self.accounts.created);
+        to.upsert::<integration_account::Entity>(self.accounts.updated);
         // Of one unit alone the place is free.
         if self.org_units_apart.len() > 1 {
-            upsert::<org_unit::Entity, _>(to, self.org_units_apart).await?;
+            to.upsert::<org_unit::Entity>(&self.org_units_apart);
         }
-        upsert::<org_unit::Entity, _>(to, [created, updated].concat()).await?;
-        insert::<org_unit_pin::Entity, _>(to, self.pins_new).await?;
-        for some in deleted.chunks(ROWS) {
-            org_unit::Entity::delete_many().filter(org_unit::Column::Id.is_in(some.iter().copied())).exec(to).await?;
-        }
-        for some in users_gone.chunks(ROWS) {
-            user::Entity::delete_many().filter(user::Column::Id.is_in(some.iter().copied())).exec(to).await?;
-        }
-        for id in integrations_gone {
-            integration::Entity::delete_by_id(id).exec(to).await?;
-        }
-        Ok(())
+        to.upsert::<org_unit::Entity>([self.org_units.created, self.org_units.updated].concat());
+        to.insert::<org_unit_pin::Entity>(&self.pins_new);
+        to.delete_by::<org_unit::Entity, _>(org_unit::Column::Id, &self.org_units.deleted);
+        to.delete_by::<user::Entity, _>(user::Column::Id, &self.users.deleted);
+        to.delete_by::<integration::Entity, _>(integration::Column::Id, &self.integrations.deleted);
+        to.list
     }
 }
 
-/// Inserts rows, many a statement.
-pub(super) async fn insert<E, A>(to: &DatabaseTransaction, rows: Vec<E::Model>) -> Result<()>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<A>,
-    A: ActiveModelTrait<Entity = E> + Send,
-{
-    write::<E, A>(to, rows, None).await
+/// Statements in their order.
+pub(super) struct Statements {
+    pub(super) backend: DbBackend,
+    pub(super) list: Vec<Statement>,
 }
 
-/// Writes rows over those with the same primary key, many a statement.
-async fn upsert<E, A>(to: &DatabaseTransaction, rows: Vec<E::Model>) -> Result<()>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<A>,
-    A: ActiveModelTrait<Entity = E> + Send,
-{
-    let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
-    let conflict = OnConflict::columns(keys).update_columns(E::Column::iter()).to_owned();
-    write::<E, A>(to, rows, Some(conflict)).await
-}
-
-async fn write<E, A>(to: &DatabaseTransaction, rows: Vec<E::Model>, conflict: Option<OnConflict>) -> Result<()>
-where
-    E: EntityTrait,
-    E::Model: IntoActiveModel<A>,
-    A: ActiveModelTrait<Entity = E> + Send,
-{
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let models = rows.by_ref().take(ROWS).map(IntoActiveModel::into_active_model);
-        let mut insert = E::insert_many(models);
-        if let Some(conflict) = &conflict {
-            insert = insert.on_conflict(conflict.clone());
-        }
-        insert.exec_without_returning(to).await?;
+impl Statements {
+    /// Inserts rows, many a statement.
+    pub(super) fn insert<'a, E: EntityTrait>(&mut self, rows: impl IntoIterator<Item = &'a E::Model>) {
+        self.write::<E>(rows, "");
     }
-    Ok(())
+
+    /// Writes rows over those with the same primary key, many a statement.
+    fn upsert<'a, E: EntityTrait>(&mut self, rows: impl IntoIterator<Item = &'a E::Model>) {
+        let keys: Vec<String> = E::PrimaryKey::iter().map(|key| quoted(&key.into_column())).collect();
+        let columns = E::Column::iter().map(|column| quoted(&column));
+        let values: Vec<String> = columns.map(|column| format!("{column} = excluded.{column}")).collect();
+        self.write::<E>(rows, &format!(" ON CONFLICT ({}) DO UPDATE SET {}", keys.join(", "), values.join(", ")));
+    }
+
+    /// The text is made here and not by the query builder: of a million rows that is a noticeable part of an import.
+    fn write<'a, E: EntityTrait>(&mut self, rows: impl IntoIterator<Item = &'a E::Model>, conflict: &str) {
+        let rows: Vec<&E::Model> = rows.into_iter().collect();
+        let columns: Vec<E::Column> = E::Column::iter().collect();
+        let names: Vec<String> = columns.iter().map(quoted).collect();
+        for some in rows.chunks(ROWS) {
+            let places: Vec<String> =
+                (0..some.len()).map(|row| self.places(row * columns.len(), columns.len())).collect();
+            let (table, names, places) = (quoted(&E::default()), names.join(", "), places.join(", "));
+            let sql = format!("INSERT INTO {table} ({names}) VALUES {places}{conflict}");
+            let values = some.iter().flat_map(|row| columns.iter().map(|column| row.get(*column)));
+            self.list.push(Statement::from_sql_and_values(self.backend, sql, values));
+        }
+    }
+
+    /// The places of one row's values, of which the first is the one after `from`.
+    fn places(&self, from: usize, count: usize) -> String {
+        let place = |at: usize| if self.backend == DbBackend::Postgres { format!("${at}") } else { "?".to_owned() };
+        format!("({})", (from + 1..=from + count).map(place).collect::<Vec<_>>().join(", "))
+    }
+
+    fn delete<E: EntityTrait>(&mut self, rows: &DeleteMany<E>) {
+        self.list.push(rows.build(self.backend));
+    }
+
+    fn delete_by<E: EntityTrait, I>(&mut self, key: E::Column, ids: &[I])
+    where
+        I: Copy + Into<sea_orm::Value>,
+    {
+        for some in ids.chunks(ROWS) {
+            self.delete(&E::delete_many().filter(key.is_in(some.iter().copied())));
+        }
+    }
+}
+
+fn quoted(name: &impl IdenStatic) -> String {
+    format!("\"{}\"", name.as_str())
 }
 
 fn as_attribute(record: Option<&Record>) -> Option<&attribute::Model> {
@@ -227,14 +257,13 @@ fn apart(row: &org_unit::Model) -> org_unit::Model {
     org_unit::Model { parent_id: None, name_key: format!(" {}", row.id.0), ..row.clone() }
 }
 
-fn email_rows(user: &UserRecord) -> Vec<user_email::Model> {
-    user.emails()
-        .map(|email| user_email::Model {
-            email: email.to_owned(),
-            user_id: user.row.id,
-            is_primary: email == user.row.email,
-        })
-        .collect()
+/// The emails of a user, and whether each is the primary one.
+fn email_rows(user: &UserRecord) -> impl Iterator<Item = (&str, UserId, bool)> {
+    user.emails().map(|email| (email, user.row.id, email == user.row.email))
+}
+
+fn has_email(user: Option<&UserRecord>, row: (&str, UserId, bool)) -> bool {
+    user.is_some_and(|user| email_rows(user).any(|own| own == row))
 }
 
 fn pin_rows(unit: &OrgUnitRecord) -> Vec<org_unit_pin::Model> {

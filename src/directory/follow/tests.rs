@@ -17,19 +17,25 @@ use crate::database::{Database, Options};
 use crate::directory::csv::{ImportMode, ImportOptions};
 use crate::directory::{Actor, Clock, NewAttribute, NewIntegration, NewOrgUnit};
 use crate::filter::Filter;
+use crate::index::FacetWindow;
 
-async fn open(folder: &Path) -> Directory {
+pub(in crate::directory) async fn open(folder: &Path) -> Directory {
     let url = format!("sqlite:{}?mode=rwc", folder.join("roster.db").display());
     let database = Database::open(&Options { url, readers: 2, patience: Duration::from_secs(30) }).await.unwrap();
     Directory::open(database, Clock::default()).await.unwrap()
 }
 
-fn me() -> Actor {
+pub(in crate::directory) fn me() -> Actor {
     Actor("me".to_owned())
 }
 
 /// Imports rows; gives the version after that.
-async fn import(directory: &Directory, options: ImportOptions, header: &str, rows: Vec<String>) -> i64 {
+pub(in crate::directory) async fn import(
+    directory: &Directory,
+    options: ImportOptions,
+    header: &str,
+    rows: Vec<String>,
+) -> i64 {
     let mut file = tempfile::tempfile().unwrap();
     writeln!(file, "{header}\n{}", rows.join("\n")).unwrap();
     file.rewind().unwrap();
@@ -38,15 +44,15 @@ async fn import(directory: &Directory, options: ImportOptions, header: &str, row
     report.version
 }
 
-const HEADER: &str = "Name,Email,Level,GitHub";
+pub(in crate::directory) const HEADER: &str = "Name,Email,Level,GitHub";
 
-fn rows(numbers: Range<u32>, name: &str, level: u32) -> Vec<String> {
+pub(in crate::directory) fn rows(numbers: Range<u32>, name: &str, level: u32) -> Vec<String> {
     let row = |number| format!("{name} {number},u{number}@corp.example,{level},login-{number}");
     numbers.map(row).collect()
 }
 
 /// What an index answers.
-fn answers(index: &Index) -> String {
+pub(in crate::directory) fn answers(index: &Index) -> String {
     let everybody = index.everybody();
     let mut answers = format!("{} {:?}\n", index.version(), index.account_counts());
     for id in index.ids_by_name(&everybody).unwrap() {
@@ -57,10 +63,9 @@ fn answers(index: &Index) -> String {
             .unwrap();
     }
     for attribute in index.attributes() {
-        let facets = index.facets(&everybody, &attribute.key).unwrap().map(|(facets, without)| {
-            (facets.into_iter().map(|facet| (facet.key, facet.count)).collect::<Vec<_>>(), without)
-        });
-        writeln!(answers, "{} {facets:?}", attribute.key).unwrap();
+        let facets = index.facets(&everybody, &attribute.key, &FacetWindow::ALL).unwrap().unwrap();
+        let counts: Vec<_> = facets.values.iter().map(|facet| (&facet.key, facet.count)).collect();
+        writeln!(answers, "{} {counts:?} {}", attribute.key, facets.without).unwrap();
     }
     let units: Vec<_> = index.org_units().map(|unit| unit.row.id).collect();
     writeln!(answers, "{:?}", index.member_counts(&units)).unwrap();
@@ -118,6 +123,9 @@ async fn a_long_changeset_is_followed_on_a_copy_by_whom_it_was_done_and_by_other
     let options = ImportOptions { mode: ImportMode::Replace, confirm_removals: Some(40), ..ImportOptions::default() };
     import(&one, options, HEADER, rows(0..60, "User", 3)).await;
     agree(folder, "a replacement", &one, &other).await;
+    let options = ImportOptions { mode: ImportMode::Replace, confirm_removals: Some(55), ..ImportOptions::default() };
+    import(&one, options, HEADER, rows(55..60, "User", 5)).await;
+    agree(folder, "a replacement that leaves few", &one, &other).await;
     for (version, number) in (one.version() + 1..).zip(200..225) {
         let row = rows(number..number + 1, "Late", 4);
         assert_eq!(import(&one, ImportOptions::default(), HEADER, row).await, version);

@@ -7,7 +7,7 @@ use entity::{IntegrationId, OrgUnitId, UserId, attribute, integration};
 
 use super::Undo;
 use super::plan::{Block, Plan, blocking, few};
-use crate::directory::attribute::{ATTRIBUTES, check_tightening, heading_is_free_among, on_cycles};
+use crate::directory::attribute::{ATTRIBUTES, check_tightening, find_circles, heading_is_free_among};
 use crate::directory::changeset::Changeset;
 use crate::directory::error::{Error, Result};
 use crate::directory::org_unit::{ORG_UNITS, Tree};
@@ -132,10 +132,17 @@ impl World {
         }
     }
 
-    fn check_unit(&self, index: &Index, tree: &Tree<'_>, id: OrgUnitId) -> Result<Option<Block>> {
+    /// `naming` has the units whose filters ask about each unit.
+    fn check_unit(
+        &self,
+        index: &Index,
+        tree: &Tree<'_>,
+        naming: &HashMap<OrgUnitId, Vec<OrgUnitId>>,
+        id: OrgUnitId,
+    ) -> Result<Option<Block>> {
         if let Some(unit) = self.unit(index, id) {
             let is_new = index.org_unit(id).is_none();
-            if is_new && index.org_units().count() >= ORG_UNITS {
+            if is_new && index.org_units().len() >= ORG_UNITS {
                 let error = Error::LimitExceeded { what: "the number of org units", limit: ORG_UNITS as u64 };
                 return blocking(Err(error));
             }
@@ -145,7 +152,7 @@ impl World {
         if let Some(by) = below {
             return Ok(Some(Block::new("IN_USE", "units stand below it", Some(by))));
         }
-        Ok(self.named_by(index, index.org_units_naming_unit(id)))
+        Ok(self.named_by(index, naming.get(&id).cloned().unwrap_or_default()))
     }
 }
 
@@ -186,6 +193,7 @@ impl Undo {
                 Ok(id) => Some(id).filter(|id| self.has_user(index, *id)),
                 Err(_) => index.find_user(reference),
             },
+            today: index.today(),
         };
         let check = |_: &Index, filter: &Filter| check(filter, &catalogue).map_err(Error::Invalid);
         let place = |unit: &OrgUnitRecord| {
@@ -196,10 +204,18 @@ impl Undo {
         let mut moved = world.units.clone();
         moved.retain(|id, unit| unit.as_ref().map(place) != index.org_unit(*id).map(|unit| place(unit)));
         let tree = Tree::with(index, moved.clone(), &check);
+        let mut naming: HashMap<OrgUnitId, Vec<OrgUnitId>> = HashMap::new();
+        let mut units: Vec<OrgUnitId> = index.org_units().map(|unit| unit.row.id).collect();
+        units.sort_unstable();
+        for unit in units {
+            for (named, _) in index.org_unit_filter(unit).into_iter().flat_map(|filter| filter.org_units()) {
+                naming.entry(named).or_default().push(unit);
+            }
+        }
         let mut blocked = Vec::new();
         for plan in world.plans.iter().filter(|plan| plan.is_change()) {
             let block = match plan.id {
-                RecordId::OrgUnit(id) if moved.contains_key(&id) => world.check_unit(index, &tree, id)?,
+                RecordId::OrgUnit(id) if moved.contains_key(&id) => world.check_unit(index, &tree, &naming, id)?,
                 RecordId::Attribute(_) => world.check_attribute(index, plan)?,
                 RecordId::Integration(_) => world.check_integration(index, plan)?,
                 RecordId::OrgUnit(_) | RecordId::User(_) | RecordId::IntegrationAccount(_) => None,
@@ -258,10 +274,13 @@ impl Undo {
                 blocked.extend(block.map(|block| (plan.id, plan.label().to_owned(), block)));
             }
             for (key, changed) in &self.tally.references {
-                for user in on_cycles(&index, key, changed.keys().copied(), |user| changed.get(&user).copied(), false) {
-                    let message = format!("by `{key}`, this user would come to report to itself");
-                    let label = index.email_of(user).map_or_else(|| user.to_global(), str::to_owned);
-                    blocked.push((RecordId::User(user), label, Block::new("CYCLE", message, None)));
+                let label = |user: UserId| index.email_of(user).map_or_else(|| user.to_global(), str::to_owned);
+                for circle in find_circles(&index, key, changed.keys().copied(), |user| changed.get(&user).copied()) {
+                    let message = circle.message(key, label);
+                    for user in circle.users().filter(|user| changed.contains_key(user)) {
+                        let block = Block::new("CYCLE", message.clone(), None);
+                        blocked.push((RecordId::User(user), label(user), block));
+                    }
                 }
             }
         }

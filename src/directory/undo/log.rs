@@ -1,17 +1,27 @@
 //! Reading one changeset of the log: each record once, as it was before and after, some at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::ops::Range;
 
+use entity::UserId;
 use entity::change::{self, Column, Noun};
+use rustc_hash::{FxHashMap, FxHashSet};
 use sea_orm::sea_query::ExprTrait;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, Iterable, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, Statement,
+};
 use uuid::Uuid;
 
 use crate::directory::error::{Error, Result};
+use crate::directory::scan;
 use crate::record::{Record, RecordId};
 
-/// Rows that are read at a time.
-const ROWS: u64 = 1_000;
+/// Places that are read at a time.
+const ROWS: i64 = if cfg!(test) { 3 } else { 1_000 };
+
+/// Rows that are read at a time where their states are not.
+const HEADS: i64 = 20_000;
 
 /// Pairs of a record and a changeset that are looked for at a time.
 const ENDS: usize = 200;
@@ -19,18 +29,20 @@ const ENDS: usize = 200;
 /// What one changeset made of one record.
 pub(super) struct Logged {
     pub(super) id: RecordId,
-    /// Where the state after stands.
     place: i64,
     before: Option<String>,
-    is_deleted: bool,
-    /// Read only where it is asked for; see [`Log::read_after`].
     after: Option<String>,
 }
 
 impl Logged {
+    /// Where it stands in the changeset.
+    pub(super) fn place(&self) -> i64 {
+        self.place
+    }
+
     /// Whether the changeset deleted the record.
     pub(super) fn is_deleted(&self) -> bool {
-        self.is_deleted
+        self.after.is_none()
     }
 
     /// The state before the changeset.
@@ -48,47 +60,100 @@ fn read(id: RecordId, json: Option<&str>) -> Result<Option<Record>> {
     json.map(|json| Record::from_json(id.noun(), json)).transpose().map_err(Error::internal)
 }
 
-/// A row without the state after, which is seldom needed: place, noun, record, state before, and whether it was deleted.
-type Row = (i64, Noun, Uuid, Option<String>, bool);
-
 /// The log of one changeset.
 pub(super) struct Log {
     number: i64,
+    /// The place after its last.
+    end: i64,
     /// The first and the last place of records that it wrote more than once: a long changeset writes as it goes, and
     /// may come back to a record.
-    repeated: HashMap<Uuid, (i64, i64)>,
+    repeated: FxHashMap<Uuid, (i64, i64)>,
+    /// Users that it made.
+    pub(super) made: FxHashSet<UserId>,
+    /// Users that it deleted.
+    pub(super) deleted: FxHashSet<UserId>,
+    /// Among which places records of a noun stand that it made, `true`, or found.
+    kinds: FxHashMap<(Noun, bool), Range<i64>>,
+    /// Records that later changesets have changed.
+    later: FxHashSet<Uuid>,
 }
 
 impl Log {
     /// Finds what must be known of a changeset before it is read in parts.
     pub(super) async fn open(from: &impl ConnectionTrait, number: i64) -> Result<Self> {
-        let rows: Vec<(Uuid, i64, i64)> = change::Entity::find()
-            .select_only()
-            .column(Column::RecordId)
-            .column_as(Column::Position.min(), "first")
-            .column_as(Column::Position.max(), "last")
-            .filter(Column::ChangesetNumber.eq(number))
-            .group_by(Column::RecordId)
-            .having(Column::Position.count().gt(1))
-            .into_tuple()
-            .all(from)
-            .await?;
-        let repeated = rows.into_iter().map(|(record, first, last)| (record, (first, last))).collect();
-        Ok(Self { number, repeated })
+        let mut log = Self {
+            number,
+            end: 0,
+            repeated: FxHashMap::default(),
+            made: FxHashSet::default(),
+            deleted: FxHashSet::default(),
+            kinds: FxHashMap::default(),
+            later: FxHashSet::default(),
+        };
+        let mut places: Vec<(Uuid, i64)> = Vec::new();
+        let heads = |from: i64| {
+            let range = Column::Position.gte(from).and(Column::Position.lt(from + HEADS));
+            change::Entity::find().filter(Column::ChangesetNumber.eq(number)).filter(range)
+        };
+        for from_place in (0..).step_by(usize::try_from(HEADS).unwrap_or(1)) {
+            let text = lines(from, &heads(from_place), States::Whether).await?;
+            if text.is_empty() {
+                break;
+            }
+            for line in text.lines() {
+                let Line { place, noun, record, before, after } = Line::parse(line)?;
+                let kind = log.kinds.entry((noun, before.is_none())).or_insert(place..place);
+                *kind = Ord::min(kind.start, place)..Ord::max(kind.end, place + 1);
+                log.end = Ord::max(log.end, place + 1);
+                if noun == Noun::User && before.is_none() {
+                    log.made.insert(UserId(record));
+                }
+                if noun == Noun::User && after.is_none() {
+                    log.deleted.insert(UserId(record));
+                }
+                places.push((record, place));
+            }
+        }
+        places.sort_unstable();
+        for same in places.chunk_by(|(one, _), (other, _)| one == other).filter(|same| same.len() > 1) {
+            if let (Some((record, first)), Some((_, last))) = (same.first(), same.last()) {
+                log.repeated.insert(*record, (*first, *last));
+            }
+        }
+        let later = change::Entity::find().select_only().column(Column::RecordId).distinct();
+        let later: Vec<Uuid> = later.filter(Column::ChangesetNumber.gt(number)).into_tuple().all(from).await?;
+        log.later.extend(later);
+        Ok(log)
     }
 
-    /// The records of which `condition` holds where they first stand, from the place `from_place` on, and the place to
-    /// go on from; none where that is the end.
+    /// Whether a later changeset has changed a record.
+    pub(super) fn is_changed_later(&self, id: RecordId) -> bool {
+        self.later.contains(&id.uuid())
+    }
+
+    /// All places.
+    pub(super) fn places(&self) -> Range<i64> {
+        0..self.end
+    }
+
+    /// Among which places records of a noun stand that it made, or those that it found; none where there are none.
+    pub(super) fn places_of(&self, noun: Noun, made: bool) -> Option<Range<i64>> {
+        self.kinds.get(&(noun, made)).cloned()
+    }
+
+    /// The records of which `condition` holds where they first stand, of the first of some places, and the places that
+    /// are left. A number of places, and not of records: to find those, a planner that does not know how many there are
+    /// sorts all the rest.
     pub(super) async fn read(
         &self,
         from: &impl ConnectionTrait,
         condition: Condition,
-        from_place: i64,
-    ) -> Result<(Vec<Logged>, Option<i64>)> {
-        let query = self.rows().filter(Column::Position.gte(from_place)).filter(condition);
-        let rows: Vec<Row> = query.order_by_asc(Column::Position).limit(ROWS).into_tuple().all(from).await?;
-        let next = rows.last().filter(|_| rows.len() as u64 == ROWS).map(|(place, ..)| place + 1);
-        Ok((self.whole(from, rows).await?, next))
+        places: Range<i64>,
+    ) -> Result<(Vec<Logged>, Option<Range<i64>>)> {
+        let rest = places.start + ROWS..places.end;
+        let here = Column::Position.gte(places.start).and(Column::Position.lt(Ord::min(rest.start, rest.end)));
+        let rows = self.parse(&lines(from, &self.rows().filter(here).filter(condition), States::Text).await?)?;
+        Ok((self.whole(from, rows).await?, Some(rest).filter(|rest| !rest.is_empty())))
     }
 
     /// The records of these ids; those that the changeset did not touch are left out.
@@ -96,83 +161,45 @@ impl Log {
         let mut found = Vec::new();
         for ids in ids.chunks(1_000) {
             let query = self.rows().filter(Column::RecordId.is_in(ids.iter().map(|id| id.uuid())));
-            found.extend(self.whole(from, query.into_tuple().all(from).await?).await?);
+            let rows = self.parse(&lines(from, &query, States::Text).await?)?;
+            found.extend(self.whole(from, rows).await?);
         }
         Ok(found)
     }
 
     fn rows(&self) -> Select<change::Entity> {
-        change::Entity::find()
-            .select_only()
-            .columns([Column::Position, Column::Noun, Column::RecordId, Column::Before])
-            .column_as(Column::After.is_null(), "is_deleted")
-            .filter(Column::ChangesetNumber.eq(self.number))
+        change::Entity::find().filter(Column::ChangesetNumber.eq(self.number))
+    }
+
+    fn parse(&self, text: &str) -> Result<Vec<Logged>> {
+        let mut rows = Vec::new();
+        for line in text.lines() {
+            let Line { place, noun, record, before, after } = Line::parse(line)?;
+            let (before, after) = (before.map(str::to_owned), after.map(str::to_owned));
+            rows.push(Logged { id: RecordId::new(noun, record), place, before, after });
+        }
+        rows.sort_by_key(|row| row.place);
+        Ok(rows)
     }
 
     /// Makes records of rows: of a record that has several, the first with the state after the last.
-    async fn whole(&self, from: &impl ConnectionTrait, mut rows: Vec<Row>) -> Result<Vec<Logged>> {
-        rows.retain(|(place, _, record, ..)| self.repeated.get(record).is_none_or(|(first, _)| first == place));
-        let last: Vec<i64> = rows.iter().filter_map(|(_, _, record, ..)| Some(self.repeated.get(record)?.1)).collect();
-        let mut deleted: HashSet<i64> = HashSet::new();
+    async fn whole(&self, from: &impl ConnectionTrait, mut rows: Vec<Logged>) -> Result<Vec<Logged>> {
+        let places = |row: &Logged| self.repeated.get(&row.id.uuid());
+        rows.retain(|row| places(row).is_none_or(|(first, _)| *first == row.place));
+        let last: Vec<i64> = rows.iter().filter_map(|row| Some(places(row)?.1)).collect();
         if !last.is_empty() {
-            let query = self.rows().filter(Column::Position.is_in(last)).filter(Column::After.is_null());
-            let rows: Vec<Row> = query.into_tuple().all(from).await?;
-            deleted.extend(rows.into_iter().map(|(place, ..)| place));
-        }
-        let logged = |(place, noun, record, before, is_deleted): Row| match self.repeated.get(&record) {
-            None => Logged { id: RecordId::new(noun, record), place, before, is_deleted, after: None },
-            Some((_, last)) => {
-                let is_deleted = deleted.contains(last);
-                Logged { id: RecordId::new(noun, record), place: *last, before, is_deleted, after: None }
-            }
-        };
-        // Made and gone again within the changeset: nothing to undo.
-        let is_change = |logged: &Logged| logged.before.is_some() || !logged.is_deleted;
-        Ok(rows.into_iter().map(logged).filter(is_change).collect())
-    }
-
-    /// Reads the states after of records.
-    pub(super) async fn read_after(
-        &self,
-        from: &impl ConnectionTrait,
-        logged: impl Iterator<Item = &mut Logged>,
-    ) -> Result<()> {
-        let mut wanted: HashMap<i64, &mut Logged> = logged.map(|logged| (logged.place, logged)).collect();
-        let places: Vec<i64> = wanted.keys().copied().collect();
-        for places in places.chunks(1_000) {
-            let rows: Vec<(i64, Option<String>)> = change::Entity::find()
-                .select_only()
-                .columns([Column::Position, Column::After])
-                .filter(Column::ChangesetNumber.eq(self.number))
-                .filter(Column::Position.is_in(places.iter().copied()))
-                .into_tuple()
-                .all(from)
-                .await?;
-            for (place, after) in rows {
-                if let Some(logged) = wanted.get_mut(&place) {
-                    logged.after = after;
+            let query = self.rows().filter(Column::Position.is_in(last));
+            let ends = self.parse(&lines(from, &query, States::Text).await?)?;
+            let mut ends: HashMap<RecordId, Option<String>> = ends.into_iter().map(|row| (row.id, row.after)).collect();
+            for row in &mut rows {
+                if let Some(after) = ends.remove(&row.id) {
+                    row.after = after;
                 }
             }
         }
-        Ok(())
-    }
-
-    /// The ids of the records of a noun that the changeset made, or of those that it deleted.
-    pub(super) async fn made_or_deleted(
-        &self,
-        from: &impl ConnectionTrait,
-        noun: Noun,
-        which: Column,
-    ) -> Result<Vec<Uuid>> {
-        Ok(change::Entity::find()
-            .select_only()
-            .column(Column::RecordId)
-            .filter(Column::ChangesetNumber.eq(self.number))
-            .filter(Column::Noun.eq(noun))
-            .filter(which.is_null())
-            .into_tuple()
-            .all(from)
-            .await?)
+        // Made and gone again within the changeset: nothing to undo.
+        rows.retain(|row| row.before.is_some() || row.after.is_some());
+        Ok(rows)
     }
 
     /// The states that records had before the first of the later changesets that changed them; those that none has are
@@ -227,7 +254,56 @@ impl Log {
     }
 }
 
-/// The records of these nouns.
-pub(super) fn of(nouns: impl IntoIterator<Item = Noun>) -> Condition {
-    Condition::all().add(Column::Noun.is_in(nouns))
+/// The records of a noun that the changeset made, or those that it found.
+pub(super) fn of(noun: Noun, made: bool) -> Condition {
+    let is_made = if made { Column::Before.is_null() } else { Column::Before.is_not_null() };
+    Condition::all().add(Column::Noun.eq(noun)).add(is_made)
+}
+
+/// What is read of the states of records.
+#[derive(Clone, Copy)]
+enum States {
+    /// All of them.
+    Text,
+    /// Whether there are any.
+    Whether,
+}
+
+/// Rows of the log as one text, a line each: a fraction of what as many rows of columns cost.
+async fn lines(from: &impl ConnectionTrait, rows: &Select<change::Entity>, states: States) -> Result<String> {
+    let backend = from.get_database_backend();
+    let state = |column: &str| match states {
+        States::Text => format!("coalesce({column}, '')"),
+        States::Whether => format!("CASE WHEN {column} IS NULL THEN '' ELSE '-' END"),
+    };
+    let (record, tab, concatenate, line_break) = match backend {
+        DbBackend::Postgres => ("record_id::text", "chr(9)", "string_agg", "chr(10)"),
+        _ => ("hex(record_id)", "char(9)", "group_concat", "char(10)"),
+    };
+    let columns = ["position".to_owned(), "noun".to_owned(), record.to_owned(), state("before"), state("after")];
+    let line = columns.join(&format!(" || {tab} || "));
+    let inner = rows.clone().select_only().columns(Column::iter()).build(backend);
+    let sql = format!("SELECT {concatenate}({line}, {line_break}) AS lines FROM ({}) AS part", inner.sql);
+    scan::read(from, Statement { sql, ..inner }).await
+}
+
+/// A row of the log. Its states are JSON, in which neither a tab nor a line break stands as it is.
+struct Line<'a> {
+    place: i64,
+    noun: Noun,
+    record: Uuid,
+    before: Option<&'a str>,
+    after: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Result<Self> {
+        let mut cells = line.split('\t');
+        let mut cell = || cells.next().ok_or_else(|| Error::internal("a row of the log lacks a column"));
+        let place = cell()?.parse().map_err(Error::internal)?;
+        let noun = Noun::try_from_value(&cell()?.to_owned())?;
+        let record = Uuid::try_parse(cell()?).map_err(Error::internal)?;
+        let mut state = || Ok::<_, Error>(Some(cell()?).filter(|state| !state.is_empty()));
+        Ok(Self { place, noun, record, before: state()?, after: state()? })
+    }
 }

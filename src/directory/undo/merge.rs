@@ -205,5 +205,6 @@ fn merge_units(
     row.description = part("description", before.row.description, &after.row.description, row.description)?;
     row.scope = part("scope", before.row.scope, &after.row.scope, row.scope)?;
     row.filter = part("filter", before.row.filter, &after.row.filter, row.filter)?;
+    row.origin = part("generatedFrom", before.row.origin, &after.row.origin, row.origin)?;
     Ok(OrgUnitRecord { row, pinned, excluded })
 }

@@ -46,7 +46,7 @@ impl Block {
 pub(super) fn blocking(checked: Result<()>) -> Result<Option<Block>> {
     match checked {
         Ok(()) => Ok(None),
-        Err(error @ (Error::Internal(_) | Error::Unavailable(_))) => Err(error),
+        Err(error @ (Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull(_))) => Err(error),
         Err(Error::Invalid(violations)) if !violations.is_empty() => {
             Ok(violations.into_iter().next().map(|first| Block::new(first.code, first.message, None)))
         }
@@ -88,12 +88,10 @@ impl Undo {
     /// Makes plans of what the log has; what is blocked already, or by itself, is left out and noted.
     pub(super) async fn plan(&mut self, changeset: &Changeset, mut logged: Vec<Logged>) -> Result<Vec<Plan>> {
         logged.retain(|logged| !self.blocks.has(logged.id));
-        let ids: Vec<RecordId> = logged.iter().map(|logged| logged.id).collect();
-        let mut now = current(changeset, &ids).await?;
-        self.read_after(changeset, &mut logged, &now).await?;
+        let mut now = self.now(changeset, &logged).await?;
         let mut plans = Vec::with_capacity(logged.len());
         for logged in logged {
-            let now = now.remove(&logged.id);
+            let now = self.take_now(&mut now, &logged)?;
             match self.plan_one(&changeset.directory().index(), &logged, now)? {
                 Ok(plan) => plans.push(plan),
                 Err((label, block)) => self.blocks.add(logged.id, label, block),
@@ -102,15 +100,14 @@ impl Undo {
         Ok(plans)
     }
 
-    /// Reads the states after of the records that have been changed since.
-    async fn read_after(
-        &self,
-        changeset: &Changeset,
-        logged: &mut [Logged],
-        now: &HashMap<RecordId, Record>,
-    ) -> Result<()> {
-        let is_later = |logged: &&mut Logged| now.get(&logged.id).is_some_and(|now| now.version() != self.number);
-        self.log.read_after(changeset.transaction(), logged.iter_mut().filter(is_later)).await
+    /// Records as they are that later changesets have changed; the log itself says what the others are.
+    async fn now(&self, changeset: &Changeset, logged: &[Logged]) -> Result<HashMap<RecordId, Record>> {
+        let ids = logged.iter().map(|logged| logged.id).filter(|id| self.log.is_changed_later(*id));
+        current(changeset, &ids.collect::<Vec<_>>()).await
+    }
+
+    fn take_now(&self, now: &mut HashMap<RecordId, Record>, logged: &Logged) -> Result<Option<Record>> {
+        if self.log.is_changed_later(logged.id) { Ok(now.remove(&logged.id)) } else { logged.after() }
     }
 
     /// What becomes of one record that stands at `now`; or its label and what is in the way.
@@ -219,7 +216,6 @@ impl Undo {
         let mut states = HashMap::with_capacity(ids.len());
         let mut logged = self.log.find(changeset.transaction(), ids).await?;
         logged.retain(|logged| !self.blocks.has(logged.id));
-        self.read_after(changeset, &mut logged, &now).await?;
         for logged in logged {
             let state = now.get(&logged.id).cloned();
             if let Ok(plan) = self.plan_one(&changeset.directory().index(), &logged, state)? {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use entity::attribute::{self, AttributeType};
-use entity::{OrgUnitId, UserId};
+use entity::{IntegrationAccountId, OrgUnitId, UserId};
 
 use super::Undo;
 use super::plan::{Block, Plan};
@@ -171,19 +171,19 @@ impl Undo {
     /// Blocks those who would go and whom others will still refer to: accounts, values, pins, filters.
     async fn check_leaving(&mut self, changeset: &Changeset, leaving: &HashMap<UserId, &Plan>) -> Result<()> {
         let ids: HashSet<UserId> = leaving.keys().copied().collect();
-        let (referring, naming, pinning, user_attributes) = {
+        let (referring, naming, pinning, user_attributes, accounts) = {
             let index = changeset.directory().index();
             let mut referring = index.referring_to(&ids);
             // Those go, too; should one be blocked, another round sees it.
-            referring.retain(|user| !self.made.contains(user) || self.blocks.has(RecordId::User(*user)));
+            referring.retain(|user| !self.log.made.contains(user) || self.blocks.has(RecordId::User(*user)));
             let user_attributes: Vec<Arc<attribute::Model>> =
                 index.attributes().iter().filter(|row| row.r#type == AttributeType::User).cloned().collect();
             let naming: Vec<(UserId, OrgUnitId)> = index.org_units_naming_users(&ids).into_iter().collect();
-            (referring, naming, index.org_units_pinning(&ids), user_attributes)
+            let accounts: Vec<IntegrationAccountId> = ids.iter().flat_map(|user| index.accounts_of(*user)).collect();
+            (referring, naming, index.org_units_pinning(&ids), user_attributes, accounts)
         };
         let mut wanted: Vec<RecordId> = referring.into_iter().map(RecordId::User).collect();
-        let list: Vec<UserId> = ids.iter().copied().collect();
-        for account in fetch::accounts_of(changeset.transaction(), &list).await? {
+        for account in fetch::accounts(changeset.transaction(), &accounts).await? {
             // What has not been changed since goes back, and before the changeset there was no such user.
             let id = RecordId::IntegrationAccount(account.id);
             if account.version != self.number || self.blocks.has(id) {

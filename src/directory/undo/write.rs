@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use entity::attribute;
-use entity::change::{Column, Noun};
-use sea_orm::{ColumnTrait, Condition};
+use entity::change::Noun;
 
 use super::{Undo, log};
 use crate::directory::attribute::{is_respelt, respell};
@@ -19,15 +18,13 @@ impl Undo {
         let respelt = self.put_attributes(changeset);
         self.put_few(changeset, |id, stays| stays && matches!(id, RecordId::Integration(_)));
         // A record that the changeset made has no state before it, and goes.
-        let made = |noun| log::of([noun]).add(Column::Before.is_null());
-        let known = |noun| log::of([noun]).add(Column::Before.is_not_null());
-        self.put_many(changeset, known(Noun::User)).await?;
-        self.put_many(changeset, made(Noun::IntegrationAccount)).await?;
-        self.put_many(changeset, known(Noun::IntegrationAccount)).await?;
+        self.put_many(changeset, Noun::User, false).await?;
+        self.put_many(changeset, Noun::IntegrationAccount, true).await?;
+        self.put_many(changeset, Noun::IntegrationAccount, false).await?;
         self.put_few(changeset, |id, _| matches!(id, RecordId::OrgUnit(_)));
-        changeset.flush_if_large().await?;
-        self.put_many(changeset, made(Noun::User)).await?;
+        self.put_many(changeset, Noun::User, true).await?;
         self.put_few(changeset, |id, stays| !stays && matches!(id, RecordId::Integration(_)));
+        changeset.flush().await?;
         for (before, after) in respelt {
             respell(changeset, &before, &after).await?;
         }
@@ -63,16 +60,14 @@ impl Undo {
         }
     }
 
-    /// Puts the users or accounts that `condition` selects, some at a time.
-    async fn put_many(&mut self, changeset: &mut Changeset, condition: Condition) -> Result<()> {
-        let mut next = Some(0);
-        while let Some(place) = next {
-            let (some, after) = self.log.read(changeset.transaction(), condition.clone(), place).await?;
-            for plan in self.plan(changeset, some).await? {
-                changeset.put(plan.now, plan.then);
-            }
-            changeset.flush_if_large().await?;
-            next = after;
+    /// Puts the users or accounts that the changeset made, or those that it found, some at a time.
+    async fn put_many(&mut self, changeset: &mut Changeset, noun: Noun, made: bool) -> Result<()> {
+        let mut next = self.log.places_of(noun, made);
+        while let Some(places) = next {
+            let some;
+            (some, next) = self.log.read(changeset.transaction(), log::of(noun, made), places).await?;
+            let plans = self.plan(changeset, some).await?;
+            changeset.append(plans.into_iter().map(|plan| (plan.now, plan.then)).collect()).await?;
         }
         Ok(())
     }
