@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
 use crate::value::GlobalId;
@@ -50,6 +50,19 @@ impl Clock {
         }
     }
 
+    /// The day in UTC. To look at it moves no clock.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn today(&self) -> NaiveDate {
+        match self {
+            Self::System => Utc::now(),
+            Self::Stepped(state) => {
+                DateTime::from_timestamp_millis(state.millis.load(Ordering::Relaxed)).unwrap_or_default()
+            }
+        }
+        .date_naive()
+    }
+
     /// A new id, later than all before it in this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
@@ -62,5 +75,12 @@ impl Clock {
                 Uuid::from_u128(0x019b_7600_0000_7000_8000_0000_0000_0000 | u128::from(count))
             }
         })
+    }
+}
+
+impl Stepped {
+    /// Lets time pass.
+    pub fn pass(&self, time: TimeDelta) {
+        self.millis.fetch_add(time.num_milliseconds(), Ordering::Relaxed);
     }
 }

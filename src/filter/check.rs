@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use entity::attribute::{self, AttributeType};
 use entity::integration::{self, IntegrationKind};
 use entity::{IntegrationId, OrgUnitId, UserId};
 use serde::Serialize;
 
 use super::condition::Subject;
+use super::text::{Names, TextPlace, TextViolation, parse};
 use super::{AccountFilter, AttributeFilter, CONDITIONS, Condition, DEPTH, Filter, OrgUnitFilter};
 use crate::value::{GlobalId, Key, fold, nearest, shorten};
 
@@ -28,6 +30,8 @@ pub struct Catalogue<'a> {
     pub has_org_unit: &'a dyn Fn(OrgUnitId) -> bool,
     /// The user that a global id (`usr_…`) or an email names.
     pub find_user: &'a dyn Fn(&str) -> Option<UserId>,
+    /// The day that `now` is.
+    pub today: NaiveDate,
 }
 
 /// Something wrong in what a client wrote.
@@ -39,6 +43,17 @@ pub struct Violation {
     pub code: &'static str,
     /// What is wrong and what would be right.
     pub message: String,
+    /// Where in the text at `path`, if that is a filter as text.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<TextPlace>>,
+}
+
+impl Violation {
+    /// One that has no place but its path.
+    #[must_use]
+    pub fn new(path: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        Self { path: path.into(), code, message: message.into(), place: None }
+    }
 }
 
 /// A violation, and what is told of it besides where a place has room for more than a message.
@@ -53,7 +68,13 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(path: impl Into<String>, code: &'static str, message: String) -> Self {
-        let violation = Violation { path: path.into(), code, message };
+        Self { violation: Violation::new(path, code, message), suggestion: None, operators: &[] }
+    }
+
+    /// One in the filter that stands as text at `path`.
+    fn in_text(path: &str, text: &str, wrong: TextViolation) -> Self {
+        let place = Some(Box::new(wrong.place(text)));
+        let violation = Violation { place, ..Violation::new(path, wrong.code, wrong.message) };
         Self { violation, suggestion: None, operators: &[] }
     }
 
@@ -63,7 +84,8 @@ impl Finding {
     }
 }
 
-/// A filter that was found right against a catalogue; only [`check`] makes one.
+/// A filter that was found right against a catalogue; only the check makes one. Days that are told from today are in it
+/// as they were on the catalogue's day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checked {
     root: Node,
@@ -78,6 +100,8 @@ pub(super) struct References {
     pub(super) org_units: BTreeSet<(OrgUnitId, bool)>,
     pub(super) users: BTreeSet<UserId>,
     pub(super) integrations: BTreeSet<IntegrationId>,
+    /// Whether a day is told from today.
+    pub(super) is_relative: bool,
 }
 
 /// A checked condition tree.
@@ -165,6 +189,12 @@ impl Checked {
         &self.root
     }
 
+    /// Whether it means something else tomorrow: a day in it is told from today.
+    #[must_use]
+    pub fn is_relative(&self) -> bool {
+        self.references.is_relative
+    }
+
     /// The keys of the custom attributes that it asks about.
     pub fn attribute_keys(&self) -> impl Iterator<Item = &str> {
         self.references.attributes.iter().map(String::as_str)
@@ -191,17 +221,34 @@ impl Checked {
     }
 }
 
-/// Checks `filter` against what there is.
+/// Checks a filter without texts against what there is.
 ///
 /// # Errors
 /// Everything that is wrong, each with its path below `filter`; at most 100 of them.
 pub fn check(filter: &Filter, catalogue: &Catalogue<'_>) -> Result<Checked, Vec<Violation>> {
-    examine(filter, catalogue).map_err(|findings| findings.into_iter().map(|finding| finding.violation).collect())
+    violations(examine(filter, catalogue, None))
 }
 
-/// [`check`], with all that is known of each mistake.
-pub(super) fn examine(filter: &Filter, catalogue: &Catalogue<'_>) -> Result<Checked, Vec<Finding>> {
-    let mut checker = Checker { catalogue, findings: Vec::new(), conditions: 0, references: References::default() };
+/// Checks a filter in which parts may stand as text. What is wrong in those has its place in the text, too.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with_texts(filter: &Filter, names: &Names<'_>) -> Result<Checked, Vec<Violation>> {
+    violations(examine(filter, names.catalogue, Some(names)))
+}
+
+fn violations(examined: Result<Checked, Vec<Finding>>) -> Result<Checked, Vec<Violation>> {
+    examined.map_err(|findings| findings.into_iter().map(|finding| finding.violation).collect())
+}
+
+/// The check, with all that is known of each mistake; `names` read the filter's texts.
+pub(super) fn examine<'a>(
+    filter: &Filter,
+    catalogue: &'a Catalogue<'a>,
+    names: Option<&'a Names<'a>>,
+) -> Result<Checked, Vec<Finding>> {
+    let mut checker =
+        Checker { catalogue, names, findings: Vec::new(), conditions: 0, references: References::default() };
     match checker.node(filter, "filter", 1) {
         Some(root) if checker.findings.is_empty() => Ok(Checked { root, references: checker.references }),
         _ => Err(checker.findings),
@@ -211,6 +258,7 @@ pub(super) fn examine(filter: &Filter, catalogue: &Catalogue<'_>) -> Result<Chec
 /// One check under way. Its methods give none where they have added a violation.
 pub(super) struct Checker<'a> {
     pub(super) catalogue: &'a Catalogue<'a>,
+    names: Option<&'a Names<'a>>,
     findings: Vec<Finding>,
     conditions: usize,
     pub(super) references: References,
@@ -259,7 +307,24 @@ impl<'a> Checker<'a> {
                 self.count(path)?;
                 self.org_unit(filter, &format!("{path}.orgUnit"))
             }
+            Filter::Text(text) => self.text(text, &format!("{path}.text"), depth),
         }
+    }
+
+    /// The tree that a text says, as if it stood in the text's place.
+    fn text(&mut self, text: &str, path: &str, depth: usize) -> Option<Node> {
+        let Some(names) = self.names else {
+            return self.refuse(path, "UNREADABLE", "a filter that is stored has no text in it".to_owned());
+        };
+        let parsed = match parse(text, names) {
+            Ok(parsed) => parsed,
+            Err(wrong) => return self.report(Finding::in_text(path, text, wrong)),
+        };
+        let before = self.findings.len();
+        let node = self.node(&parsed.filter, "filter", depth);
+        let found = self.findings.split_off(before);
+        self.findings.extend(found.into_iter().map(|found| Finding::in_text(path, text, parsed.locate(found, names))));
+        node
     }
 
     fn list(&mut self, parts: &[Filter], path: &str, depth: usize) -> Option<Vec<Node>> {

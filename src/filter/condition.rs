@@ -7,6 +7,7 @@ use entity::UserId;
 use entity::attribute::{self, AttributeType};
 
 use super::check::{Checker, Finding};
+use super::day::RelativeDay;
 use super::{Condition, Scalar, Test, VALUES};
 use crate::value::{DateFormat, Email, Key, Value, fold, nearest, nfc, parse, shorten};
 
@@ -35,30 +36,31 @@ impl<'a> Subject<'a> {
         let options = options(attribute).map(fold).collect();
         Self { name: &attribute.key, r#type: attribute.r#type, is_address: false, attribute: Some(attribute), options }
     }
+}
 
-    /// The operators that it takes, for messages and for the check alike.
-    fn operators(&self) -> &'static [&'static str] {
-        match self.r#type {
-            AttributeType::Text | AttributeType::Email | AttributeType::Url | AttributeType::Select => {
-                &["equals", "in", "contains", "startsWith", "endsWith", "isEmpty"]
-            }
-            AttributeType::Number | AttributeType::Date => {
-                &["equals", "in", "lessThan", "atMost", "greaterThan", "atLeast", "between", "isEmpty"]
-            }
-            AttributeType::Boolean => &["equals", "isEmpty"],
-            AttributeType::MultiSelect => &["hasAny", "hasAll", "isEmpty"],
-            AttributeType::User => &["equals", "in", "reportsTo", "isEmpty"],
-            AttributeType::Integration => &[],
+/// The operators that a type takes: for the check, for messages, and to be offered.
+pub(super) fn operators(r#type: AttributeType) -> &'static [&'static str] {
+    match r#type {
+        AttributeType::Text | AttributeType::Email | AttributeType::Url | AttributeType::Select => {
+            &["equals", "in", "contains", "startsWith", "endsWith", "isEmpty"]
         }
+        AttributeType::Number | AttributeType::Date => {
+            &["equals", "in", "lessThan", "atMost", "greaterThan", "atLeast", "between", "isEmpty"]
+        }
+        AttributeType::Boolean => &["equals", "isEmpty"],
+        AttributeType::MultiSelect => &["hasAny", "hasAll", "isEmpty"],
+        AttributeType::User => &["equals", "in", "reportsTo", "isEmpty"],
+        AttributeType::Integration => &[],
     }
 }
 
-fn options(attribute: &attribute::Model) -> impl Iterator<Item = &str> {
+/// The options of an attribute.
+pub(super) fn options(attribute: &attribute::Model) -> impl Iterator<Item = &str> {
     attribute.options.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str)
 }
 
 /// The operator's name as clients write it.
-fn operator(condition: &Condition) -> &'static str {
+pub(super) fn operator(condition: &Condition) -> &'static str {
     match condition {
         Condition::Equals(_) => "equals",
         Condition::In(_) => "in",
@@ -82,11 +84,11 @@ impl Checker<'_> {
     pub(super) fn test(&mut self, condition: &Condition, subject: &Subject<'_>, path: &str) -> Option<Test> {
         let name = operator(condition);
         let path = format!("{path}.{name}");
-        if !subject.operators().contains(&name) {
-            let message =
-                format!("`{}` does not take {name}; it takes {}", subject.name, subject.operators().join(", "));
+        let operators = operators(subject.r#type);
+        if !operators.contains(&name) {
+            let message = format!("`{}` does not take {name}; it takes {}", subject.name, operators.join(", "));
             let finding = Finding::new(path, "WRONG_OPERATOR", message);
-            return self.report(Finding { operators: subject.operators(), ..finding });
+            return self.report(Finding { operators, ..finding });
         }
         let range = |from, to| Some(Test::Range { from, to });
         match condition {
@@ -108,7 +110,9 @@ impl Checker<'_> {
                 let from = self.key(&between.from, subject, &format!("{path}.from"));
                 let to = self.key(&between.to, subject, &format!("{path}.to"));
                 let (from, to) = (from?, to?);
-                if from > to {
+                // A range that moves with today, or one end of which does, may be empty on one day and not on another.
+                let moves = [&between.from, &between.to].into_iter().any(|end| is_relative(subject, end));
+                if from > to && !moves {
                     let message = "`from` is greater than `to`, so nothing lies between; swap them".to_owned();
                     return self.refuse(path, "EMPTY_RANGE", message);
                 }
@@ -226,7 +230,7 @@ impl Checker<'_> {
             }
             (AttributeType::Boolean, _) => "true or false, without quotes",
             (AttributeType::Number, _) => "a number, without quotes",
-            (AttributeType::Date, _) => "a date as text, YYYY-MM-DD",
+            (AttributeType::Date, _) => "a date as text, YYYY-MM-DD, or one relative to today, such as now-90d",
             (AttributeType::User, _) => "a user id (usr_…) or an email as text",
             (_, Scalar::Boolean(_) | Scalar::Number(_) | Scalar::Text(_)) => "text, in quotes",
         };
@@ -234,14 +238,31 @@ impl Checker<'_> {
     }
 
     fn date(&mut self, text: &str, subject: &Subject<'_>, path: &str) -> Option<Key> {
+        match RelativeDay::read(text.trim()) {
+            None => {}
+            Some(Err(message)) => return self.refuse(path, "NOT_A_DATE", message),
+            Some(Ok(day)) => {
+                self.references.is_relative = true;
+                return day.on(self.catalogue.today).map(Key::date);
+            }
+        }
         match parse(subject.attribute?, text, &DateFormat::default(), |_| None) {
             Ok(Some(Value::Date(day))) => Some(Key::date(day)),
             // What the reader of values says is about a file's column.
             Ok(_) | Err(("NOT_A_DATE", _)) => {
-                let message = format!("`{}` is not a date; write it as YYYY-MM-DD", shorten(text));
+                let message = format!(
+                    "`{}` is not a date; write it as YYYY-MM-DD, or relative to today, such as now-90d",
+                    shorten(text)
+                );
                 self.refuse(path, "NOT_A_DATE", message)
             }
             Err((code, message)) => self.refuse(path, code, message),
         }
     }
+}
+
+/// Whether a value is a day that is told from today.
+fn is_relative(subject: &Subject<'_>, value: &Scalar) -> bool {
+    matches!(value, Scalar::Text(text) if RelativeDay::read(text.trim()).is_some())
+        && subject.r#type == AttributeType::Date
 }

@@ -64,7 +64,7 @@ fn account_matches(wanted: &Account, kind: IntegrationKind, account: &integratio
 }
 
 /// Whether a test holds of a value's keys: none without a value, several of `MULTI_SELECT`.
-fn holds(test: &Test, keys: &[Key]) -> bool {
+pub(super) fn holds(test: &Test, keys: &[Key]) -> bool {
     let text =
         |holds: &dyn Fn(&str) -> bool| keys.iter().any(|key| std::str::from_utf8(key.as_bytes()).is_ok_and(holds));
     match test {

@@ -1,21 +1,30 @@
 //! THE LANGUAGE. A condition tree over attributes, accounts and org units that selects users.
 //!
-//! A filter has three states: as written ([`Filter`], whose serde form is both what GraphQL takes and what is stored),
-//! checked against the catalogue ([`Checked`]), and evaluated (by the index, or one user at a time by [`matches()`]).
-//! Only a checked one can run.
+//! A filter has three states: as written ([`Filter`], whose serde form is what GraphQL takes and, without texts, what is
+//! stored), checked against the catalogue ([`Checked`]), and evaluated (by the index, or one user at a time by
+//! [`matches()`]). Only a checked one can run.
 
 mod check;
 mod condition;
+mod contradict;
+mod day;
 mod matches;
 mod normalise;
+mod outline;
 pub mod text;
 
-pub use check::{Account, Catalogue, Checked, Node, Test, Violation, check};
+pub use check::{Account, Catalogue, Checked, Node, Test, Violation, check, check_with_texts};
+pub use contradict::contradict;
 pub use matches::{Facts, matches, node_matches};
 pub use normalise::normalise;
+pub use outline::{Line, outline};
+
+use std::str::FromStr;
 
 use entity::integration::IntegrationKind;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::value::Value;
 
 /// The deepest nesting of a filter.
 pub const DEPTH: usize = 12;
@@ -44,6 +53,23 @@ pub enum Filter {
     Account(AccountFilter),
     /// Is a member of an org unit.
     OrgUnit(OrgUnitFilter),
+    /// What a text says, which stands for its tree: never in a filter that is stored.
+    Text(String),
+}
+
+/// Either form in one text: the tree as JSON, which begins with `{`, or the text form, which cannot.
+impl FromStr for Filter {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, Self::Err> {
+        if !written.trim_start().starts_with('{') {
+            return Ok(Self::Text(written.to_owned()));
+        }
+        serde_json::from_str(written).map_err(|why| {
+            let example = r#"{"attribute":{"key":"department","is":{"equals":"Data"}}}"#;
+            format!("this is not a filter: {why}; write one such as {example} or department eq \"Data\"")
+        })
+    }
 }
 
 /// A condition on one custom attribute.
@@ -135,16 +161,21 @@ pub struct Between {
     pub to: Scalar,
 }
 
-/// A value as a client writes it; a date is text `YYYY-MM-DD`, a user an id or an email.
+/// A value as a client writes it; a date is text `YYYY-MM-DD` or relative to today as `now-90d`, a user an id or an email.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scalar {
     /// true or false.
     Boolean(bool),
     /// A number.
-    Number(f64),
+    Number(#[serde(serialize_with = "plain")] f64),
     /// Text.
     Text(String),
+}
+
+/// Writes a whole number without fraction and exponent, as it comes back from every database.
+fn plain<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    Value::Number(*number).to_stored().serialize(serializer)
 }
 
 /// A filter as it is stored, with the version of its form.

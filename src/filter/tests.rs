@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use entity::attribute::{self, AttributeType};
 use entity::integration::{self, IntegrationKind};
 use entity::{AttributeId, IntegrationId, OrgUnitId, UserId};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::text::Names;
 use super::*;
 use crate::value::GlobalId;
 
@@ -57,6 +58,19 @@ fn with_catalogue<T>(with: impl FnOnce(&Catalogue<'_>) -> T) -> T {
         integrations: &[Arc::new(acme)],
         has_org_unit: &|id| id == OrgUnitId(Uuid::from_u128(1)),
         find_user: &|reference| (reference == "ann@corp.com" || reference == ann.to_global()).then_some(ann),
+        today: NaiveDate::default(),
+    })
+}
+
+fn with_names<T>(with: impl FnOnce(&Names<'_>) -> T) -> T {
+    with_catalogue(|catalogue| {
+        with(&Names {
+            catalogue,
+            org_unit_at: &|path| (path == "Platform").then_some(OrgUnitId(Uuid::from_u128(1))),
+            path_of: &|_| None,
+            nearest_path: &|_| Some("Platform".to_owned()),
+            email_of: &|_| None,
+        })
     })
 }
 
@@ -109,6 +123,16 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
         "filter.attribute.is.equals WRONG_TYPE `remote` takes true or false",
     );
     refuses(on("started", json!({"atLeast": "1.2.2020"})), "filter.attribute.is.atLeast NOT_A_DATE");
+    refuses(
+        on("started", json!({"atLeast": "now-9"})),
+        "filter.attribute.is.atLeast NOT_A_DATE a day relative to today",
+    );
+    refuses(
+        on("started", json!({"equals": "now+36501d"})),
+        "filter.attribute.is.equals NOT_A_DATE a day is at most 36500 days",
+    );
+    refuses(on("level", json!({"atLeast": "now-9d"})), "filter.attribute.is.atLeast WRONG_TYPE `level` takes a number");
+    refuses(json!({"text": "name pr"}), "filter.text UNREADABLE a filter that is stored has no text in it");
     refuses(
         on("level", json!({"between": {"from": 3, "to": 1}})),
         "filter.attribute.is.between EMPTY_RANGE `from` is greater than `to`",
@@ -178,7 +202,7 @@ fn the_stored_form_refers_by_id_and_reads_back() {
         on("Manager", json!({"in": ["ann@corp.com"]})),
         {"account": {"integration": "acme", "isBot": false}},
     ]}));
-    let normal = with_catalogue(|catalogue| normalise(written.clone(), catalogue));
+    let normal = with_names(|names| normalise(written.clone(), names));
     let expected = json!({"any": [
         on("manager", json!({"in": [UserId(Uuid::from_u128(1)).to_global()]})),
         {"account": {"integration": IntegrationId(Uuid::from_u128(1)).to_global(), "isBot": false}},
@@ -198,6 +222,7 @@ fn a_filter_full_of_mistakes_is_not_looked_at_to_its_end() {
         integrations: &[],
         has_org_unit: &|_| false,
         find_user: &|_| None,
+        today: NaiveDate::default(),
     };
     let all = |values: Vec<String>| {
         let filter = on("chosen", json!({ "in": values }));
@@ -207,4 +232,113 @@ fn a_filter_full_of_mistakes_is_not_looked_at_to_its_end() {
     let wrong = all((0..1_000).map(|n| format!("option number {n}")).collect());
     assert_eq!(wrong.map_err(|violations| violations.len()), Err(100));
     assert!(all(options).is_ok());
+}
+
+/// The violations of a filter with texts, a line each: path, line and column, code, message.
+fn complaints_of_texts(filter: Json) -> Vec<String> {
+    let violations = with_names(|names| check_with_texts(&read(filter), names)).err().unwrap_or_default();
+    let line = |Violation { path, code, message, place }: Violation| match place {
+        Some(place) => format!("{path} {}:{} {code} {message}", place.line, place.column),
+        None => format!("{path} {code} {message}"),
+    };
+    violations.into_iter().map(line).collect()
+}
+
+#[test]
+fn a_text_stands_for_its_tree_wherever_it_is() {
+    let checked = |filter: Json| with_names(|names| check_with_texts(&read(filter), names)).unwrap();
+    let tree = json!({"all": [on("department", json!({"equals": "Mobile"})), {"not": {"any": [
+        on("level", json!({"greaterThan": 3})), {"orgUnit": {"id": OrgUnitId(Uuid::from_u128(1)).to_global()}}]}}]});
+    for written in [
+        json!({"text": r#"department eq "Mobile" and not (level gt 3 or memberOf "Platform")"#}),
+        json!({"all": [{"text": "department eq \"Mobile\""}, {"not": {"text": "level gt 3 or memberOf \"Platform\""}}]}),
+        json!({"all": [on("department", json!({"equals": "Mobile"})), {"not": {"any": [
+            {"text": "(level gt 3)"}, {"text": "memberOf \"Platform\""}]}}]}),
+    ] {
+        assert_eq!(checked(written.clone()), checked(tree.clone()), "{written}");
+        let normal = with_names(|names| normalise(read(written), names));
+        assert_eq!(normal, with_names(|names| normalise(read(tree.clone()), names)));
+        assert!(!serde_json::to_string(&normal).unwrap().contains("text"));
+    }
+}
+
+#[test]
+fn what_is_wrong_in_a_text_has_its_place_in_the_text_and_that_of_the_text_in_the_tree() {
+    let filter = json!({"all": [
+        on("level", json!({"equals": "5"})),
+        {"text": "name pr and\n  department in [\"Mobile\", \"Mobil\"] or memberOf \"Platfrom\""},
+        {"not": {"text": "level gt"}},
+        {"text": ""},
+        {"name": {"contains": ""}},
+    ]});
+    assert_eq!(
+        complaints_of_texts(filter),
+        [
+            "filter.all[0].attribute.is.equals WRONG_TYPE `level` takes a number, without quotes",
+            "filter.all[1].text 2:28 UNKNOWN_OPTION `Mobil` is not an option of `department`; did you mean `Mobile`?",
+            "filter.all[1].text 2:49 UNKNOWN_ORG_UNIT there is no org unit `Platfrom`; did you mean `Platform`?",
+            "filter.all[2].not.text 1:9 SYNTAX expected a number, not the end",
+            "filter.all[3].text 1:1 SYNTAX expected an attribute, `accounts`, `memberOf`, `reportsTo`, `everybody`, \
+             `nobody`, `not` or `(`, not the end",
+            "filter.all[4].name.contains EMPTY_TEXT the text is empty, which every value would match; \
+             write `isEmpty: false`",
+        ]
+    );
+    let places = with_names(|names| check_with_texts(&read(json!({"text": "é co \"x\""})), names)).unwrap_err();
+    let place = places[0].place.as_deref().unwrap();
+    assert_eq!((place.line, place.column, place.start, place.end), (1, 1, 0, 1));
+}
+
+#[test]
+fn texts_spend_the_limits_of_the_whole_filter() {
+    let codes =
+        |filter: Json| complaints_of_texts(filter).into_iter().map(|line| line[..40].to_owned()).collect::<Vec<_>>();
+    let names = |count: usize| vec!["name pr"; count].join(" or ");
+    let twice = |more: usize| json!({"any": [{"text": names(100)}, {"text": names(100 + more)}]});
+    assert_eq!(codes(twice(0)), [""; 0]);
+    assert_eq!(codes(twice(1)), ["filter.any[1].text 1:1106 LIMIT_EXCEEDED"]);
+    let deep = |levels: usize| {
+        let text = json!({"text": "name pr or not (name pr and not name pr)"});
+        (0..levels).fold(text, |inner, _| json!({"not": inner}))
+    };
+    assert_eq!(codes(deep(DEPTH - 5)), [""; 0]);
+    assert_eq!(codes(deep(DEPTH - 4)), ["filter.not.not.not.not.not.not.not.not.t"]);
+    let wrong = json!({"any": vec![json!({"text": "("}); 1_000]});
+    assert_eq!(complaints_of_texts(wrong).len(), 100);
+}
+
+#[test]
+fn either_form_is_read_from_one_text() {
+    assert_eq!("  {\"all\": []}".parse(), Ok(Filter::All(vec![])));
+    assert_eq!("name pr".parse(), Ok(Filter::Text("name pr".to_owned())));
+    assert_eq!("{\"text\": \"name pr\"}".parse(), Ok(Filter::Text("name pr".to_owned())));
+    let wrong = "{\"al\": []}".parse::<Filter>().unwrap_err();
+    assert!(wrong.starts_with("this is not a filter: unknown variant `al`, expected"), "{wrong}");
+}
+
+#[test]
+fn days_relative_to_today_are_those_of_the_catalogue() {
+    let filter = |is: Json| read(on("started", is));
+    let on_day = |today: &str, is: Json| {
+        with_catalogue(|catalogue| {
+            check(&filter(is), &Catalogue { today: today.parse().unwrap(), ..*catalogue }).unwrap()
+        })
+    };
+    let test = |checked: &Checked| match checked.root() {
+        Node::Attribute { test, .. } => test.clone(),
+        other => panic!("{other:?}"),
+    };
+    let days = on_day("2026-03-31", json!({"in": ["now", "now-1m", "2026-03-31", "now+1w"]}));
+    assert!(days.is_relative());
+    let Test::In(keys) = test(&days) else { panic!("{days:?}") };
+    let shown: Vec<String> = keys.iter().map(|key| key.to_date().unwrap().to_string()).collect();
+    assert_eq!(shown, ["2026-02-28", "2026-03-31", "2026-04-07"]);
+    assert!(!on_day("2026-03-31", json!({"equals": "2026-03-31"})).is_relative());
+
+    // It is empty on some days only, so it is no mistake.
+    let range = json!({"between": {"from": "2026-03-31", "to": "now"}});
+    assert!(matches!(test(&on_day("2026-03-30", range.clone())), Test::Range { .. }));
+    assert_ne!(on_day("2026-03-30", range.clone()), on_day("2026-03-31", range));
+    let normal = with_names(|names| normalise(filter(json!({"atLeast": " NOW-090D "})), names));
+    assert_eq!(normal, filter(json!({"atLeast": "now-90d"})));
 }

@@ -1,6 +1,7 @@
 //! FILTERS. The input that mirrors the filter tree, and how it becomes that tree.
 //!
-//! The tree's JSON and this input have one shape, so that a stored filter is also valid input. What does not live here:
+//! The tree's JSON and this input have one shape, so that a stored filter is also valid input. Any part may stand as text
+//! instead. What does not live here:
 //! what is right in a filter; the directory checks that and names the place of each mistake.
 
 use async_graphql::{InputObject, MaybeUndefined, OneofObject};
@@ -29,6 +30,9 @@ pub(crate) enum UserFilter {
     Account(AccountFilter),
     /// The user is a member of an org unit.
     OrgUnit(OrgUnitFilter),
+    /// The filter as text, in the grammar of RFC 7644, section 3.4.2.2, such as `department eq "Data"`; at most 64 KiB. It
+    /// stands for the tree that it says.
+    Text(String),
 }
 
 /// A condition on one custom attribute.
@@ -133,6 +137,7 @@ impl From<UserFilter> for Filter {
             UserFilter::OrgUnit(OrgUnitFilter { id, descendants }) => {
                 Self::OrgUnit(filter::OrgUnitFilter { id, descendants })
             }
+            UserFilter::Text(text) => Self::Text(text),
         }
     }
 }

@@ -2,23 +2,24 @@
 
 use std::ops::Range;
 
+use entity::attribute::AttributeType;
 use entity::integration::IntegrationKind;
 use sea_orm::ActiveEnum;
 
+use super::expect::{About, Item};
 use super::lex::Kind;
-use super::parse::{Branch, Parser, Result};
+use super::parse::{Branch, Parser, Result, too_deep};
 use super::place::{Place, Spans};
 use super::violation::TextViolation;
 use super::{OPERATORS, keyword, quoted};
 use crate::filter::check::hint;
+use crate::filter::condition::operators;
+use crate::filter::day::RelativeDay;
 use crate::filter::{AccountFilter, AttributeFilter, Between, Condition, Filter, OrgUnitFilter, Scalar, VALUES};
 use crate::value::{GlobalId, fold, nearest, shorten};
 
 /// What can be asked of an account.
 pub(super) const ACCOUNT: [&str; 6] = ["integration", "kind", "username", "email", "displayName", "isBot"];
-
-/// What can stand for a value.
-const VALUE: [&str; 4] = ["a text in quotes", "a number", "true", "false"];
 
 /// A condition that was read.
 struct Reading {
@@ -34,7 +35,7 @@ pub(super) fn spelled(operators: &[&str], is_of_account: bool) -> Vec<&'static s
     known.filter(|(_, operator)| operators.contains(operator)).map(|(word, _)| *word).collect()
 }
 
-impl Parser<'_, '_> {
+impl<'n> Parser<'_, 'n> {
     /// A condition on the name, the email or a custom attribute.
     pub(super) fn attribute(&mut self) -> Result<Branch> {
         self.count()?;
@@ -42,24 +43,32 @@ impl Parser<'_, '_> {
         let written = match token.kind {
             Kind::Word(word) => word.to_owned(),
             Kind::Text(text) => text,
-            Kind::Number(_) | Kind::Sign(_) | Kind::End => return Err(self.expected(&["an attribute"])),
+            Kind::Number(_) | Kind::Sign(_) | Kind::End => return Err(self.unexpected()),
         };
-        let key = self.names.attribute(&written).map(|attribute| attribute.key.clone()).unwrap_or(written);
+        let names = self.names;
+        let known = names.attribute(&written);
+        let key = known.map(|attribute| attribute.key.clone()).unwrap_or(written);
         let folded = fold(&key);
-        if folded == "integration" {
-            let message = "`integration` is built in; write `accounts[integration eq \"…\"]`";
-            return Err(TextViolation::new(self.text, token.span, "BUILT_IN_ATTRIBUTE", message));
-        }
-        let Reading { condition, is_negated, spans } = self.condition(token.span)?;
-        let filter = match folded.as_str() {
-            "name" => Filter::Name(condition),
-            "email" => Filter::Email(condition),
+        let about = match (folded.as_str(), known) {
+            ("integration", _) => {
+                let message = "`integration` is built in; write `accounts[integration eq \"…\"]`";
+                return Err(TextViolation::new(self.text, token.span, "BUILT_IN_ATTRIBUTE", message));
+            }
+            ("name", _) => About::Name,
+            ("email", _) => About::Email,
+            (_, Some(attribute)) => About::Attribute(attribute),
+            (_, None) => About::Unknown,
+        };
+        let Reading { condition, is_negated, spans } = self.condition(token.span, about)?;
+        let filter = match about {
+            About::Name => Filter::Name(condition),
+            About::Email => Filter::Email(condition),
             _ => Filter::Attribute(AttributeFilter { key, is: condition }),
         };
         let place = Place::Condition(spans);
         let span = place.span();
         let branch = Branch::leaf(filter, place);
-        if is_negated { self.not(branch, span) } else { Ok(branch) }
+        Ok(if is_negated { Branch::not(branch, span) } else { branch })
     }
 
     /// `reportsTo` without an attribute: by the only one that names a user.
@@ -67,8 +76,8 @@ impl Parser<'_, '_> {
         self.count()?;
         let names = self.names;
         let mut by = names.user_attributes();
-        let key = match (by.next(), by.next()) {
-            (Some(only), None) => only.key.clone(),
+        let only = match (by.next(), by.next()) {
+            (Some(only), None) => only,
             (None, _) => {
                 let message = "no attribute is of type USER, so nobody reports to anybody";
                 return Err(self.refuse("UNKNOWN_ATTRIBUTE", message));
@@ -76,14 +85,16 @@ impl Parser<'_, '_> {
             (Some(_), Some(_)) => {
                 let each: Vec<String> =
                     names.user_attributes().map(|attribute| format!("{} reportsTo", attribute.key)).collect();
-                return Err(self.expected(&each));
+                let each: Vec<&str> = each.iter().map(String::as_str).collect();
+                return Err(TextViolation::expected(self.text, self.token.span.clone(), &each));
             }
         };
         let word = self.take()?.span;
         let mut values = Vec::new();
-        let is = Condition::ReportsTo(self.string(&mut values)?);
+        let is = Condition::ReportsTo(self.string(&mut values, About::Attribute(only))?);
         let spans = Spans { subject: word.clone(), operator: word, values };
-        Ok(Branch::leaf(Filter::Attribute(AttributeFilter { key, is }), Place::Condition(spans)))
+        let filter = Filter::Attribute(AttributeFilter { key: only.key.clone(), is });
+        Ok(Branch::leaf(filter, Place::Condition(spans)))
     }
 
     /// `memberOf "A/B"`, and `withDescendants`.
@@ -91,7 +102,7 @@ impl Parser<'_, '_> {
         self.count()?;
         let word = self.take()?.span;
         let mut values = Vec::new();
-        let written = self.string(&mut values)?;
+        let written = self.string(&mut values, About::OrgUnit)?;
         let id = self.names.org_unit(&written).map(GlobalId::to_global).unwrap_or(written);
         let descendants = self.is_word("withDescendants");
         if descendants {
@@ -111,14 +122,11 @@ impl Parser<'_, '_> {
             let span = start..self.take()?.span.end;
             return Ok(Branch::leaf(Filter::Account(account), Place::Account { span, conditions }));
         }
-        if self.token.kind != Kind::Sign('[') {
-            return Err(self.expected(&["[", "pr"]));
-        }
-        self.take()?;
+        self.sign("[")?;
         loop {
             let condition = self.of_account(&mut account, &conditions)?;
             conditions.push(condition);
-            if self.is_word("or") {
+            if self.has_word("or") {
                 let message = "conditions on one account have `and` between them; for either, write \
                                `accounts[…] or accounts[…]`";
                 return Err(TextViolation {
@@ -126,19 +134,27 @@ impl Parser<'_, '_> {
                     ..self.refuse("SYNTAX", message)
                 });
             }
-            if !self.is_word("and") {
+            let has_more = self.askable(&conditions).next().is_some();
+            if !(if has_more { self.is_word("and") } else { self.has_word("and") }) {
                 break;
             }
             self.take()?;
         }
-        if self.token.kind != Kind::Sign(']') {
-            return Err(self.expected(&["and", "]"]));
-        }
         if [&account.username, &account.email, &account.display_name].iter().all(|condition| condition.is_none()) {
             self.count()?;
         }
-        let span = start..self.take()?.span.end;
+        let span = start..self.sign("]")?.span.end;
         Ok(Branch::leaf(Filter::Account(account), Place::Account { span, conditions }))
+    }
+
+    /// What can still be asked of an account.
+    fn askable(&self, before: &[(&'static str, Spans)]) -> impl Iterator<Item = &'static str> {
+        let is_free = |name: &&str| matches!(*name, "integration" | "kind" | "isBot");
+        let has_room = self.has_room();
+        ACCOUNT
+            .into_iter()
+            .filter(move |name| has_room || is_free(name))
+            .filter(|name| before.iter().all(|(known, _)| known != name))
     }
 
     /// One of the conditions within `accounts[…]`.
@@ -147,37 +163,38 @@ impl Parser<'_, '_> {
         account: &mut AccountFilter,
         before: &[(&'static str, Spans)],
     ) -> Result<(&'static str, Spans)> {
-        let Kind::Word(word) = self.token.kind else { return Err(self.expected(&ACCOUNT)) };
+        let askable: Vec<Item<'n>> = self.askable(before).map(Item::Literal).collect();
+        self.expected.extend(askable);
+        let Kind::Word(word) = self.token.kind else { return Err(self.unexpected()) };
         if word.eq_ignore_ascii_case("not") {
             return Err(self.no_complement());
         }
         let Some(name) = keyword(&ACCOUNT, word) else {
             let message = format!("an account has no `{}`", shorten(word));
             let violation = self.refuse("UNKNOWN_ATTRIBUTE", message).meant(nearest(word, ACCOUNT));
-            return Err(TextViolation { expected: ACCOUNT.map(str::to_owned).to_vec(), ..violation });
+            return Err(TextViolation { expected: self.unexpected().expected, ..violation });
         };
         if before.iter().any(|(known, _)| *known == name) {
             return Err(self.refuse("SYNTAX", format!("`{name}` was asked already; `accounts[…]` asks each once")));
         }
-        let subject = self.take()?.span;
         if let "integration" | "kind" | "isBot" = name {
-            let mut spans = Spans { subject, operator: self.token.span.clone(), values: Vec::new() };
-            if !self.is_word("eq") {
-                return Err(self.expected(&["eq"]));
-            }
-            self.take()?;
+            let subject = self.take()?.span;
+            let operator = self.word("eq")?.span;
+            let mut spans = Spans { subject, operator, values: Vec::new() };
             match name {
-                "integration" => account.integration = Some(self.string(&mut spans.values)?),
+                "integration" => account.integration = Some(self.string(&mut spans.values, About::Integration)?),
                 "kind" => account.kind = Some(self.kind(&mut spans.values)?),
                 _ => account.is_bot = Some(self.truth(&mut spans.values)?),
             }
             return Ok((name, spans));
         }
         self.count()?;
-        if self.is_word("ne") {
+        let subject = self.take()?.span;
+        if self.has_word("ne") {
             return Err(self.no_complement());
         }
-        let Reading { condition, spans, .. } = self.condition(subject)?;
+        let r#type = if name == "email" { AttributeType::Email } else { AttributeType::Text };
+        let Reading { condition, spans, .. } = self.condition(subject, About::Account(r#type))?;
         match name {
             "username" => account.username = Some(condition),
             "email" => account.email = Some(condition),
@@ -191,13 +208,31 @@ impl Parser<'_, '_> {
         self.refuse("SYNTAX", message)
     }
 
-    /// An operator, and what it compares with.
-    fn condition(&mut self, subject: Range<usize>) -> Result<Reading> {
-        let words = OPERATORS.map(|(word, _)| word);
-        let Kind::Word(word) = self.token.kind else { return Err(self.expected(&words)) };
-        let Some(name) = keyword(&words, word) else {
-            return Err(self.expected(&words).meant(nearest(word, words)));
+    /// The operators that can stand behind a subject.
+    fn operators(&self, about: About<'n>) -> Vec<&'static str> {
+        let is_of_account = matches!(about, About::Account(_));
+        let mut fitting = match about.r#type() {
+            Some(r#type) => spelled(operators(r#type), is_of_account),
+            None => OPERATORS.map(|(word, _)| word).to_vec(),
         };
+        fitting.retain(|word| *word != "ne" || self.has_depth());
+        fitting
+    }
+
+    /// An operator, and what it compares with.
+    fn condition(&mut self, subject: Range<usize>, about: About<'n>) -> Result<Reading> {
+        let fitting = self.operators(about);
+        self.expected.extend(fitting.iter().copied().map(Item::Literal));
+        let Kind::Word(word) = self.token.kind else { return Err(self.unexpected()) };
+        let words = OPERATORS.map(|(word, _)| word);
+        let Some(name) = keyword(&words, word) else {
+            // The tree's name of an operator is as good as its own.
+            let of_tree = OPERATORS.iter().find(|(_, operator)| operator.eq_ignore_ascii_case(word));
+            return Err(self.unexpected().meant(of_tree.map(|(word, _)| *word).or_else(|| nearest(word, fitting))));
+        };
+        if name == "ne" && !self.has_depth() {
+            return Err(self.refuse("LIMIT_EXCEEDED", too_deep()));
+        }
         let operator = self.take()?.span;
         let mut values = Vec::new();
         let condition = match name {
@@ -206,26 +241,23 @@ impl Parser<'_, '_> {
                 values.push(self.take()?.span);
                 Condition::IsEmpty(true)
             }
-            "eq" | "ne" => Condition::Equals(self.scalar(&mut values)?),
-            "co" => Condition::Contains(self.string(&mut values)?),
-            "sw" => Condition::StartsWith(self.string(&mut values)?),
-            "ew" => Condition::EndsWith(self.string(&mut values)?),
-            "lt" => Condition::LessThan(self.scalar(&mut values)?),
-            "le" => Condition::AtMost(self.scalar(&mut values)?),
-            "gt" => Condition::GreaterThan(self.scalar(&mut values)?),
-            "ge" => Condition::AtLeast(self.scalar(&mut values)?),
+            "eq" | "ne" => Condition::Equals(self.scalar(&mut values, about)?),
+            "co" => Condition::Contains(self.string(&mut values, about)?),
+            "sw" => Condition::StartsWith(self.string(&mut values, about)?),
+            "ew" => Condition::EndsWith(self.string(&mut values, about)?),
+            "lt" => Condition::LessThan(self.scalar(&mut values, about)?),
+            "le" => Condition::AtMost(self.scalar(&mut values, about)?),
+            "gt" => Condition::GreaterThan(self.scalar(&mut values, about)?),
+            "ge" => Condition::AtLeast(self.scalar(&mut values, about)?),
             "between" => {
-                let from = self.scalar(&mut values)?;
-                if !self.is_word("and") {
-                    return Err(self.expected(&["and"]));
-                }
-                self.take()?;
-                Condition::Between(Between { from, to: self.scalar(&mut values)? })
+                let from = self.scalar(&mut values, about)?;
+                self.word("and")?;
+                Condition::Between(Between { from, to: self.scalar(&mut values, about)? })
             }
-            "in" => Condition::In(self.list(&mut values, Self::scalar)?),
-            "hasAny" => Condition::HasAny(self.list(&mut values, Self::string)?),
-            "hasAll" => Condition::HasAll(self.list(&mut values, Self::string)?),
-            _ => Condition::ReportsTo(self.string(&mut values)?),
+            "in" => Condition::In(self.list(&mut values, about, Self::scalar)?),
+            "hasAny" => Condition::HasAny(self.list(&mut values, about, Self::string)?),
+            "hasAll" => Condition::HasAll(self.list(&mut values, about, Self::string)?),
+            _ => Condition::ReportsTo(self.string(&mut values, about)?),
         };
         Ok(Reading { condition, is_negated: name == "ne", spans: Spans { subject, operator, values } })
     }
@@ -234,52 +266,81 @@ impl Parser<'_, '_> {
     fn list<T>(
         &mut self,
         spans: &mut Vec<Range<usize>>,
-        read: fn(&mut Self, &mut Vec<Range<usize>>) -> Result<T>,
+        about: About<'n>,
+        read: fn(&mut Self, &mut Vec<Range<usize>>, About<'n>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        self.sign('[')?;
+        self.sign("[")?;
         let mut values = Vec::new();
-        if self.token.kind != Kind::Sign(']') {
-            values.push(read(self, spans)?);
-        }
-        while self.token.kind == Kind::Sign(',') && !values.is_empty() {
+        // An empty list is read, for the check to say what stands for it.
+        if self.token.kind == Kind::Sign(']') {
             self.take()?;
-            if values.len() == VALUES {
+            return Ok(values);
+        }
+        loop {
+            values.push(read(self, spans, about)?);
+            if values.len() == VALUES && self.token.kind == Kind::Sign(',') {
+                self.take()?;
                 return Err(self.refuse("LIMIT_EXCEEDED", format!("a list has at most {VALUES} values")));
             }
-            values.push(read(self, spans)?);
+            if values.len() == VALUES || !self.is_sign(",") {
+                self.sign("]")?;
+                return Ok(values);
+            }
+            self.take()?;
         }
-        if self.token.kind != Kind::Sign(']') {
-            return Err(self.expected(&[",", "]"]));
-        }
-        self.take()?;
-        Ok(values)
     }
 
     /// A value of any type.
-    fn scalar(&mut self, spans: &mut Vec<Range<usize>>) -> Result<Scalar> {
+    fn scalar(&mut self, spans: &mut Vec<Range<usize>>, about: About<'n>) -> Result<Scalar> {
+        let (text, number) = (Item::Text(about), Item::Number(about));
+        let (yes, no) = (Item::Literal("true"), Item::Literal("false"));
+        match about.r#type() {
+            None => self.expected.extend([text, number, yes, no]),
+            Some(AttributeType::Boolean) => self.expected.extend([yes, no]),
+            Some(AttributeType::Number) => self.expected.push(number),
+            Some(AttributeType::Date) => self.expected.push(Item::Day(about)),
+            Some(_) => self.expected.push(text),
+        }
         let value = match &mut self.token.kind {
             Kind::Text(text) => Scalar::Text(std::mem::take(text)),
             Kind::Number(number) => Scalar::Number(*number),
             Kind::Word(word) => {
                 let word = *word;
-                let truth = keyword(&["true", "false"], word).ok_or_else(|| self.no_value(word, &VALUE))?;
-                Scalar::Boolean(truth == "true")
+                match (keyword(&["true", "false"], word), RelativeDay::read(word)) {
+                    (Some(truth), _) => Scalar::Boolean(truth == "true"),
+                    (None, Some(day)) => Scalar::Text(self.relative(word, day, about)?),
+                    (None, None) => return Err(self.no_value(word)),
+                }
             }
-            Kind::Sign(_) | Kind::End => return Err(self.expected(&VALUE)),
+            Kind::Sign(_) | Kind::End => return Err(self.unexpected()),
         };
         spans.push(self.take()?.span);
         Ok(value)
     }
 
+    /// A day that is told from today, as the tree has it.
+    fn relative(&self, word: &str, day: std::result::Result<RelativeDay, String>, about: About<'n>) -> Result<String> {
+        match (about.r#type(), day) {
+            (None | Some(AttributeType::Date), Ok(day)) => Ok(day.to_string()),
+            (None | Some(AttributeType::Date), Err(message)) => Err(self.refuse("NOT_A_DATE", message)),
+            (Some(_), _) => {
+                let message = "only with attributes of type DATE a value is told from today; text stands in quotes";
+                let TextViolation { expected, suggestion, .. } = self.no_value(word);
+                Err(TextViolation { expected, suggestion, ..self.refuse("WRONG_TYPE", message) })
+            }
+        }
+    }
+
     /// A text.
-    fn string(&mut self, spans: &mut Vec<Range<usize>>) -> Result<String> {
+    fn string(&mut self, spans: &mut Vec<Range<usize>>, about: About<'n>) -> Result<String> {
+        self.expected.push(Item::Text(about));
         let text = match &mut self.token.kind {
             Kind::Text(text) => std::mem::take(text),
             Kind::Word(word) => {
                 let word = *word;
-                return Err(self.no_value(word, &VALUE[..1]));
+                return Err(self.no_value(word));
             }
-            Kind::Number(_) | Kind::Sign(_) | Kind::End => return Err(self.expected(&VALUE[..1])),
+            Kind::Number(_) | Kind::Sign(_) | Kind::End => return Err(self.unexpected()),
         };
         spans.push(self.take()?.span);
         Ok(text)
@@ -287,7 +348,7 @@ impl Parser<'_, '_> {
 
     fn kind(&mut self, spans: &mut Vec<Range<usize>>) -> Result<IntegrationKind> {
         let span = self.token.span.clone();
-        let written = self.string(spans)?;
+        let written = self.string(spans, About::Kind)?;
         IntegrationKind::try_from_value(&written.to_uppercase()).map_err(|_| {
             let known = IntegrationKind::values();
             let near = nearest(&written, known.iter().map(String::as_str));
@@ -299,26 +360,27 @@ impl Parser<'_, '_> {
     }
 
     fn truth(&mut self, spans: &mut Vec<Range<usize>>) -> Result<bool> {
-        let truth = match self.token.kind {
-            Kind::Word(word) => keyword(&["true", "false"], word),
-            _ => None,
-        };
-        let Some(truth) = truth else { return Err(self.expected(&["true", "false"])) };
+        let truth = self.is_word("true");
+        if !truth && !self.is_word("false") {
+            return Err(self.unexpected());
+        }
         spans.push(self.take()?.span);
-        Ok(truth == "true")
+        Ok(truth)
     }
 
     /// What is wrong with a word where a value is expected.
-    fn no_value(&self, word: &str, expected: &[&str]) -> TextViolation {
-        let lower = word.to_ascii_lowercase();
-        let violation = if lower == "null" {
-            self.refuse("SYNTAX", "`null` stands only after `eq` and `ne`")
-        } else if lower == "now" || lower.starts_with("now-") {
-            self.refuse("NOT_A_DATE", "a date is a day, and written \"YYYY-MM-DD\"; none is relative to now")
-        } else {
-            let is_short = shorten(word) == word;
-            self.expected(expected).meant(is_short.then(|| quoted(word)).as_deref())
-        };
-        TextViolation { expected: expected.iter().map(|item| (*item).to_owned()).collect(), ..violation }
+    fn no_value(&self, word: &str) -> TextViolation {
+        let unexpected = self.unexpected();
+        if word.eq_ignore_ascii_case("null") {
+            let message = "`null` stands only after `eq` and `ne`";
+            return TextViolation { expected: unexpected.expected, ..self.refuse("SYNTAX", message) };
+        }
+        let takes = self.expected.iter().any(|item| match item {
+            Item::Text(_) => true,
+            Item::Day(_) => word.starts_with(|c: char| c.is_ascii_digit()),
+            _ => false,
+        });
+        let is_meant = takes && shorten(word) == word;
+        unexpected.meant(is_meant.then(|| quoted(word)).as_deref())
     }
 }

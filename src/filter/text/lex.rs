@@ -80,8 +80,15 @@ impl<'a> Lexer<'a> {
         let is_numeric = first == '-' || first.is_ascii_digit();
         let rest = &self.text[start..];
         let goes_on = |c: char| is_of_word(c) || (is_numeric && c == '+');
-        let word = &rest[..rest.find(|c| !goes_on(c)).unwrap_or(rest.len())];
-        self.at += word.len();
+        let mut len = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+        // A day to come, `now+2w`, is one word.
+        if rest[..len].eq_ignore_ascii_case("now")
+            && let Some(after) = rest[len..].strip_prefix('+')
+        {
+            len += 1 + after.find(|c| !is_of_word(c)).unwrap_or(after.len());
+        }
+        let word = &rest[..len];
+        self.at += len;
         if !is_numeric {
             return Ok(Kind::Word(word));
         }
@@ -141,7 +148,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// Whether a word can have this character. Keys have letters, digits, `_` and `-`; names of RFC 7644 `.`, `:` and `$`, too.
-fn is_of_word(c: char) -> bool {
+pub(super) fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '$') || (!c.is_ascii() && is_combining_mark(c))
 }
 

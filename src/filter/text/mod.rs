@@ -2,19 +2,24 @@
 //! text.
 //!
 //! `lex` cuts text into tokens, `parse` and `condition` make the tree of them, `place` remembers where each part of the
-//! tree stands in the text, and `print` goes the other way. What does not live here: what is right in a filter, which
-//! the check of the tree says for both forms.
+//! tree stands in the text, and `print` goes the other way. `expect` is what the parser looks for at each place, which
+//! `complete` offers to whoever writes. What does not live here: what is right in a filter, which the check of the tree
+//! says for both forms.
 
+mod complete;
 mod condition;
+mod expect;
 mod lex;
 mod parse;
 mod place;
 mod print;
 mod violation;
 
+pub use complete::{Completion, CompletionKind, Offer, Offers, Spelling, complete};
+pub use expect::About;
 pub use parse::{Parsed, parse};
 pub use print::print;
-pub use violation::TextViolation;
+pub use violation::{TextPlace, TextViolation};
 
 use entity::attribute::{self, AttributeType};
 use entity::{OrgUnitId, UserId};

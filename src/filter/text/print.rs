@@ -7,8 +7,9 @@ use entity::attribute::AttributeType;
 use entity::{IntegrationId, OrgUnitId, UserId};
 use sea_orm::ActiveEnum;
 
-use super::{Names, TEXT, named, quoted};
+use super::{Names, TEXT, named, parse, quoted};
 use crate::filter::check::find_integration;
+use crate::filter::day::RelativeDay;
 use crate::filter::{AccountFilter, AttributeFilter, Condition, DEPTH, Filter, OrgUnitFilter, Scalar};
 use crate::value::GlobalId;
 
@@ -64,6 +65,10 @@ impl Printer<'_> {
             Filter::Attribute(filter) => self.attribute(filter, false),
             Filter::Account(account) => self.account(account),
             Filter::OrgUnit(filter) => self.org_unit(filter),
+            Filter::Text(text) => {
+                let tree = parse(text, self.names).ok()?.filter;
+                self.node(&tree, depth, is_in_list)
+            }
         }
     }
 
@@ -95,6 +100,7 @@ impl Printer<'_> {
     ) -> Option<()> {
         self.put(subject)?;
         let equals = if is_negated { " ne " } else { " eq " };
+        let day = r#type.filter(|r#type| *r#type == AttributeType::Date);
         match condition {
             Condition::IsEmpty(false) => self.put(" pr"),
             Condition::IsEmpty(true) => {
@@ -102,16 +108,16 @@ impl Printer<'_> {
                 self.put("null")
             }
             Condition::Equals(value) => self.compare(equals, value, r#type),
-            Condition::LessThan(value) => self.compare(" lt ", value, None),
-            Condition::AtMost(value) => self.compare(" le ", value, None),
-            Condition::GreaterThan(value) => self.compare(" gt ", value, None),
-            Condition::AtLeast(value) => self.compare(" ge ", value, None),
+            Condition::LessThan(value) => self.compare(" lt ", value, day),
+            Condition::AtMost(value) => self.compare(" le ", value, day),
+            Condition::GreaterThan(value) => self.compare(" gt ", value, day),
+            Condition::AtLeast(value) => self.compare(" ge ", value, day),
             Condition::Contains(text) => self.pattern(" co ", text),
             Condition::StartsWith(text) => self.pattern(" sw ", text),
             Condition::EndsWith(text) => self.pattern(" ew ", text),
             Condition::Between(between) => {
-                self.compare(" between ", &between.from, None)?;
-                self.compare(" and ", &between.to, None)
+                self.compare(" between ", &between.from, day)?;
+                self.compare(" and ", &between.to, day)
             }
             Condition::In(values) => self.values(" in [", values, |printer, value| printer.scalar(value, r#type)),
             Condition::HasAny(options) => self.values(" hasAny [", options, |printer, option| printer.quote(option)),
@@ -157,10 +163,12 @@ impl Printer<'_> {
         }
     }
 
-    /// A text; a user by email, if that is a way back to the same user.
+    /// A text; a user by email, if that is a way back to the same user; a day relative to today without quotes.
     fn reference(&mut self, reference: &str, r#type: Option<AttributeType>) -> Option<()> {
-        if r#type != Some(AttributeType::User) {
-            return self.quote(reference);
+        match (r#type, RelativeDay::read(reference)) {
+            (Some(AttributeType::User), _) => {}
+            (Some(AttributeType::Date), Some(Ok(day))) => return self.put(&day.to_string()),
+            _ => return self.quote(reference),
         }
         let names = self.names;
         let named = UserId::parse(reference)
@@ -240,6 +248,6 @@ fn has_complement(condition: &Condition) -> bool {
 }
 
 /// A number with few digits: as it is usually written, or with an exponent where that takes a long row of zeros.
-fn show(number: f64) -> String {
+pub(super) fn show(number: f64) -> String {
     if number == 0.0 || (1e-5..1e16).contains(&number.abs()) { number.to_string() } else { format!("{number:e}") }
 }

@@ -1,5 +1,6 @@
 //! Text to tree, tree to text, and what is said of texts that are wrong.
 
+mod complete;
 mod draw;
 mod laws;
 mod refused;
@@ -7,7 +8,7 @@ mod refused;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDate};
 use entity::attribute::AttributeType;
 use entity::integration::{self, IntegrationKind};
 use entity::{AttributeId, IntegrationId};
@@ -65,6 +66,10 @@ fn paths() -> [String; 4] {
 /// The users' emails; each user's number is its place here. The second has an email that is somebody else's.
 const EMAILS: [&str; 3] = ["ann@corp.com", "ann@corp.com", "o'\"neil@corp.com"];
 
+fn today() -> NaiveDate {
+    "2026-03-31".parse().unwrap()
+}
+
 /// With attributes, an integration whose name is another one's id, `paths` and `EMAILS`.
 fn with_names<T>(with: impl FnOnce(&Names<'_>) -> T) -> T {
     let attributes = [
@@ -101,6 +106,7 @@ fn with_names<T>(with: impl FnOnce(&Names<'_>) -> T) -> T {
                     .find(|(number, email)| user(*number).to_global() == reference || *email == reference);
                 known.map(|(number, _)| user(number))
             },
+            today: today(),
         },
         org_unit_at: &at,
         path_of: &|id| paths.get(number_of(id)).cloned(),
@@ -117,7 +123,7 @@ fn tree(json: Json) -> Filter {
 #[track_caller]
 fn read(text: &str) -> Filter {
     with_names(|names| match parse(text, names) {
-        Ok(parsed) => normalise(parsed.filter, names.catalogue),
+        Ok(parsed) => normalise(parsed.filter, names),
         Err(violation) => panic!("{text}\n{violation:?}"),
     })
 }
@@ -162,6 +168,20 @@ fn every_condition_of_the_tree_has_one_text() {
         r#"start_date between "2026-01-01" and "2026-06-30""#,
         on("start_date", json!({"between": {"from": "2026-01-01", "to": "2026-06-30"}})),
     );
+    is_canonical("start_date gt now-90d", on("start_date", json!({"greaterThan": "now-90d"})));
+    is_canonical(
+        "start_date between now-1y and now",
+        on("start_date", json!({"between": {"from": "now-1y", "to": "now"}})),
+    );
+    is_canonical(
+        r#"start_date in [now, now+2w, "2026-01-01"]"#,
+        on("start_date", json!({"in": ["now", "now+2w", "2026-01-01"]})),
+    );
+    is_canonical("start_date ne now+1m", json!({"not": on("start_date", json!({"equals": "now+1m"}))}));
+    assert_eq!(read("start_date LT Now-07D"), tree(on("start_date", json!({"lessThan": "now-7d"}))));
+    assert_eq!(read(r#"start_date lt "NOW-07d""#), tree(on("start_date", json!({"lessThan": "now-7d"}))));
+    // Only of DATE attributes `now` is a day.
+    is_canonical(r#"department eq "now-90d""#, on("department", json!({"equals": "now-90d"})));
     is_canonical("remote eq true", on("remote", json!({"equals": true})));
     is_canonical("remote ne false", json!({"not": on("remote", json!({"equals": false}))}));
     is_canonical(r#"skills hasAny ["Rust", "Go"]"#, on("skills", json!({"hasAny": ["Rust", "Go"]})));
@@ -264,7 +284,8 @@ fn the_grammar_in_the_docs_has_every_word_that_is_read() {
     let (grammar, _) = page.split_once("```").unwrap();
     let shown: BTreeSet<&str> = grammar.split('"').skip(1).step_by(2).collect();
     let operators = OPERATORS.map(|(word, _)| word);
-    let others = ["withDescendants", "null", "true", "false", "(", ")", "[", "]", ","];
+    let others =
+        ["withDescendants", "null", "true", "false", "(", ")", "[", "]", ",", "now", "+", "-", "d", "w", "m", "y"];
     let read: BTreeSet<&str> = RESERVED.into_iter().chain(operators).chain(condition::ACCOUNT).chain(others).collect();
     assert_eq!(shown, read);
 }

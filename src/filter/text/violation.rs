@@ -2,8 +2,27 @@
 
 use std::ops::Range;
 
+use serde::Serialize;
+
 use crate::filter::check::hint;
 use crate::value::shorten;
+
+/// Where in a text something is wrong, and what would be right there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TextPlace {
+    /// The line on which it begins, from 1.
+    pub line: usize,
+    /// The character of the line with which it begins, from 1.
+    pub column: usize,
+    /// How many characters of the text are before it.
+    pub start: usize,
+    /// How many characters of the text are before its end.
+    pub end: usize,
+    /// What could stand there instead; empty where that cannot be listed.
+    pub expected: Vec<String>,
+    /// What was probably meant, as it would stand there.
+    pub suggestion: Option<String>,
+}
 
 /// Something wrong in a filter that was written as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +59,23 @@ impl TextViolation {
         }
     }
 
+    /// Where it is in `text`, which it was found in.
+    #[must_use]
+    pub fn place(&self, text: &str) -> TextPlace {
+        let Self { line, column, span, expected, suggestion, .. } = self;
+        let [start, end] = [span.start, span.end].map(|at| text[..at].chars().count());
+        let (expected, suggestion) = (expected.clone(), suggestion.clone());
+        TextPlace { line: *line, column: *column, start, end, expected, suggestion }
+    }
+
     /// One of the grammar: something else was expected at `span`.
-    pub(super) fn expected<T: AsRef<str>>(text: &str, span: Range<usize>, expected: &[T]) -> Self {
+    pub(super) fn expected(text: &str, span: Range<usize>, expected: &[&str]) -> Self {
         let got = match &text[span.clone()] {
             "" => "the end".to_owned(),
             found => format!("`{}`", shorten(found)),
         };
         let message = format!("expected {}, not {got}", alternatives(expected));
-        let expected = expected.iter().map(|item| item.as_ref().to_owned()).collect();
+        let expected = expected.iter().map(|item| (*item).to_owned()).collect();
         Self { expected, ..Self::new(text, span, "SYNTAX", message) }
     }
 
@@ -60,12 +88,9 @@ impl TextViolation {
 }
 
 /// What is expected, in words: a number, `,` or `]`.
-fn alternatives<T: AsRef<str>>(items: &[T]) -> String {
+fn alternatives(items: &[&str]) -> String {
     let is_described = |item: &str| ["a ", "an ", "the "].iter().any(|article| item.starts_with(article));
-    let show = |item: &T| match item.as_ref() {
-        described if is_described(described) => described.to_owned(),
-        literal => format!("`{literal}`"),
-    };
+    let show = |item: &&str| if is_described(item) { (*item).to_owned() } else { format!("`{item}`") };
     let shown: Vec<String> = items.iter().map(show).collect();
     match shown.split_last() {
         Some((last, first)) if !first.is_empty() => format!("{} or {last}", first.join(", ")),

@@ -11,7 +11,7 @@ use crate::filter::{AccountFilter, AttributeFilter, Between, Condition, OrgUnitF
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => any::<String>(),
-        1 => prop::sample::select(&["", "null", "\"", "\\", " and ", "Rust", "2026-01-01", "\u{1}\n", "ann@corp.com"][..])
+        1 => prop::sample::select(&["", "null", "\"", "\\", " and ", "Rust", "2026-01-01", "now-90d", "\u{1}\n", "ann@corp.com"][..])
             .prop_map(str::to_owned),
     ]
 }

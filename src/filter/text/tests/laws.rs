@@ -46,7 +46,7 @@ proptest! {
         with_names(|names| {
             let text = print(&filter, names).unwrap();
             let parsed = parse(&text, names).unwrap();
-            let of_tree = examine(&parsed.filter, names.catalogue).map_err(|findings| {
+            let of_tree = examine(&parsed.filter, names.catalogue, None).map_err(|findings| {
                 findings.into_iter().map(|finding| finding.violation.code).collect::<Vec<_>>()
             });
             let of_text = parsed.check(names).map_err(|violations| {
@@ -87,6 +87,18 @@ fn limits_are_spent_while_reading() {
     let long = |bytes: usize| format!("name eq \"{}\"", "x".repeat(bytes - 10));
     assert_eq!(refusal(&long(TEXT)), None);
     assert_eq!(refusal(&long(TEXT + 1)), Some(("LIMIT_EXCEEDED", TEXT)));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_that_are_text_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let text = String::from_utf8_lossy(&bytes);
+        with_names(|names| {
+            if let Err(wrong) = parse(&text, names) {
+                assert!(text.get(wrong.span).is_some());
+            }
+        });
+    }
 }
 
 #[test]

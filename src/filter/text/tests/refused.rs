@@ -35,8 +35,16 @@ level in 1
 level in [1,]
 department eq ""
 department co ""
-start_date gt now-90d
-start_date gt now+2w
+start_date gt now-90
+start_date gt now+2h
+start_date gt now-36501d
+start_date gt now -90d
+start_date gt "now-1x"
+start_date gt 5
+department eq now-90d
+level gt now
+nowhere gt now-90d
+accounts[username eq now]
 start_date gt 2026-01-01
 start_date gt "01.02.2026"
 remote eq "yes"
