@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -26,9 +25,9 @@ pub struct ExportArgs {
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
 
-    /// Only users that pass this filter, such as
+    /// Only users that pass this filter, as text or JSON: `department eq "Data"` or
     /// `{"attribute":{"key":"department","is":{"equals":"Data"}}}`.
-    #[arg(long, value_name = "JSON", value_parser = filter)]
+    #[arg(long, value_name = "FILTER")]
     pub filter: Option<Filter>,
 
     /// Only members of this org unit: its id, or its path, such as `Engineering/Platform`.
@@ -240,14 +239,4 @@ impl Sink {
 
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
-}
-
-fn filter(text: &str) -> Result<Filter, String> {
-    let value = serde_json::Value::from_str(text).map_err(|why| format!("it is not JSON: {why}"))?;
-    serde_json::from_value(value).map_err(|why| {
-        format!(
-            "it is not a filter: {why}; write one such as \
-             {{\"attribute\":{{\"key\":\"department\",\"is\":{{\"equals\":\"Data\"}}}}}}"
-        )
-    })
 }

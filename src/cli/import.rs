@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use entity::import_draft::ImportKind;
 
 use super::column::{Column, NewColumn};
 use super::progress::{COUNTER, bar};
@@ -63,6 +64,10 @@ pub struct ImportArgs {
     /// What stands between cells: one ASCII character, or `tab`. Found by the header if left out.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     pub delimiter: Option<u8>,
+
+    /// Take values as they stand, as `export --raw` writes them: no `'` before a formula is taken away.
+    #[arg(long)]
+    pub raw: bool,
 
     /// Whether rows that cannot be imported keep the others from it.
     #[arg(long, value_enum, default_value_t = RowsName::All)]
@@ -196,9 +201,11 @@ impl ImportArgs {
                 EncodingName::Windows1252 => Encoding::Windows1252,
             }),
             delimiter: self.delimiter,
+            raw: self.raw,
             confirm_removals: self.confirm_removals,
             ..ImportOptions::default()
-        })
+        }
+        .limited(if self.org_units { ImportKind::OrgUnits } else { ImportKind::Users }))
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) fn text(report: &ImportReport, nouns: &str, name: &str, dry_run: bool
         text += &changes(report, nouns);
         list(&mut text, &report.errors);
     } else {
-        text += &format!("{}, so nothing was changed.\n", count(report.errors.count, "error"));
+        let whole = if report.is_refused { "; the file as a whole cannot be imported" } else { "" };
+        text += &format!("{}, so nothing was changed{whole}.\n", count(report.errors.count, "error"));
         list(&mut text, &report.errors);
     }
     for change in &report.changes {
@@ -138,6 +139,7 @@ pub(super) fn grouped(number: u64) -> String {
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     applied: bool,
+    is_refused: bool,
     dry_run: bool,
     version: i64,
     encoding: Option<&'static str>,
@@ -180,6 +182,7 @@ impl<'a> From<&'a Problem> for ProblemLine<'a> {
 pub(super) fn json(report: &ImportReport, dry_run: bool) -> serde_json::Result<String> {
     let report = Report {
         applied: report.applied,
+        is_refused: report.is_refused,
         dry_run,
         version: report.version,
         encoding: report.detected.map(|Detected { encoding, .. }| encoding.name()),

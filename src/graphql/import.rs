@@ -9,6 +9,37 @@ use crate::directory::csv::{self, ColumnSource, ImportOptions, Mapping, Problem}
 use crate::directory::{Error, NewAttribute};
 use crate::value::DateFormat;
 
+/// What the rows of a file are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "entity::import_draft::ImportKind")]
+pub(crate) enum ImportKind {
+    /// Users.
+    Users,
+    /// Org units.
+    OrgUnits,
+}
+
+/// What a column of a file of org units holds, beside ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum ImportOrgUnitColumn {
+    /// The names from the root down to the unit, with `/` between.
+    Path,
+    /// The unit's name; with `PARENT` in place of `PATH`.
+    Name,
+    /// The id or the path of the unit above.
+    Parent,
+    /// What the unit is for.
+    Description,
+    /// Among whom its filter selects: `ALL` or `PARENT`.
+    Scope,
+    /// Its filter, as text or as JSON.
+    Filter,
+    /// The emails or ids of users who are members whatever the filter says, between `;`.
+    Pinned,
+    /// The emails or ids of users who are never members, between `;`.
+    Excluded,
+}
+
 /// What becomes of users, or org units, that the file does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::directory::csv::ImportMode")]
@@ -37,8 +68,8 @@ pub(crate) enum ImportEncoding {
     Windows1252,
 }
 
-/// What a column of the file holds, where its header does not say. Exactly one of `ignore`, `id`, `attribute` and
-/// `integration` is given.
+/// What a column of the file holds, where its header does not say. Exactly one of `ignore`, `id`, `attribute`,
+/// `integration` and `orgUnitColumn` is given.
 #[derive(Debug, InputObject)]
 pub(crate) struct ImportColumnInput {
     /// The column's header in the file, ignoring case.
@@ -46,13 +77,15 @@ pub(crate) struct ImportColumnInput {
     /// True: the column is not read.
     #[graphql(default)]
     ignore: bool,
-    /// True: the column has the ids of users.
+    /// True: the column has the ids of users, or of org units.
     #[graphql(default)]
     id: bool,
     /// The key or title of the attribute whose values it has; `name` and `email` are attributes, too.
     attribute: Option<String>,
     /// The name or id of the integration whose accounts it has.
     integration: Option<ID>,
+    /// In a file of org units: what of them it has.
+    org_unit_column: Option<ImportOrgUnitColumn>,
     /// With `attribute`: how its days are written, such as `DD/MM/YYYY`; `YYYY-MM-DD` if left out.
     date_format: Option<String>,
 }
@@ -85,10 +118,10 @@ pub(crate) struct ImportAttributeInput {
     options: Vec<String>,
 }
 
-/// How to read a CSV file of users and compare it.
+/// How to read a CSV file of users, or of org units, and compare it.
 #[derive(Debug, InputObject)]
 pub(crate) struct ImportOptionsInput {
-    /// What becomes of users whom the file does not have.
+    /// What becomes of users, or org units, that the file does not have.
     #[graphql(default_with = "ImportMode::Merge")]
     mode: ImportMode,
     /// Whether a column that matches nothing is skipped rather than an error.
@@ -97,13 +130,16 @@ pub(crate) struct ImportOptionsInput {
     /// What columns hold, where their headers do not say. Several columns for `name` are joined in this order.
     #[graphql(default)]
     columns: Vec<ImportColumnInput>,
-    /// Attributes to make for columns, in the same changeset.
+    /// Attributes to make for columns of a file of users, in the same changeset.
     #[graphql(default)]
     new_attributes: Vec<ImportAttributeInput>,
     /// How the file is written; by its byte-order mark, else UTF-8, if left out.
     encoding: Option<ImportEncoding>,
     /// What stands between cells, one ASCII character; found by the header if left out.
     delimiter: Option<String>,
+    /// Whether values are as they stand, as in an export with `raw`: no `'` before a formula is taken away.
+    #[graphql(default)]
+    raw: bool,
 }
 
 impl ImportOptionsInput {
@@ -120,6 +156,7 @@ impl ImportOptionsInput {
             new_attributes: self.new_attributes.into_iter().map(ImportAttributeInput::read).collect(),
             encoding: self.encoding.map(Into::into),
             delimiter: self.delimiter.as_deref().map(delimiter).transpose()?,
+            raw: self.raw,
             ..ImportOptions::default()
         })
     }
@@ -167,6 +204,9 @@ pub(crate) struct ImportUsersInput {
     encoding: Option<ImportEncoding>,
     /// What stands between cells, one ASCII character; found by the header if left out.
     delimiter: Option<String>,
+    /// Whether values are as they stand, as in an export with `raw`: no `'` before a formula is taken away.
+    #[graphql(default)]
+    raw: bool,
     /// Whether rows that cannot be imported keep the others from it.
     #[graphql(default_with = "ImportRows::AllOrNothing")]
     rows: ImportRows,
@@ -180,6 +220,8 @@ pub(crate) struct ImportUsersInput {
 pub(crate) struct ImportUsersPayload {
     /// Whether the directory is now as the file says, apart from rows that were left out with `VALID_ROWS`.
     applied: bool,
+    /// Whether something is wrong with the file as a whole, so that no row of it can be imported, with `VALID_ROWS` either.
+    is_refused: bool,
     /// The version of the directory after the import.
     version: i64,
     /// How many rows were read.
@@ -262,6 +304,7 @@ impl ImportMutation {
             new_attributes: input.new_attributes,
             encoding: input.encoding,
             delimiter: input.delimiter,
+            raw: input.raw,
         };
         let options = ImportOptions {
             dry_run: input.dry_run,
@@ -274,6 +317,7 @@ impl ImportMutation {
         let problems = |problems: Vec<Problem>| problems.into_iter().map(ImportProblem).collect();
         Ok(ImportUsersPayload {
             applied: report.applied,
+            is_refused: report.is_refused,
             version: report.version,
             rows: report.rows,
             created: report.created,
@@ -304,17 +348,33 @@ impl ImportColumnInput {
             Some(Ok(format)) => Some(format),
             None => None,
         };
-        let source = match (self.ignore, self.id, self.attribute, self.integration) {
-            (true, false, None, None) => ColumnSource::Ignore,
-            (false, true, None, None) => ColumnSource::Id,
-            (false, false, Some(key), None) => ColumnSource::Attribute { key, date_format },
-            (false, false, None, Some(integration)) => ColumnSource::Integration(integration.0),
+        let source = match (self.ignore, self.id, self.attribute, self.integration, self.org_unit_column) {
+            (true, false, None, None, None) => ColumnSource::Ignore,
+            (false, true, None, None, None) => ColumnSource::Id,
+            (false, false, Some(key), None, None) => ColumnSource::Attribute { key, date_format },
+            (false, false, None, Some(integration), None) => ColumnSource::Integration(integration.0),
+            (false, false, None, None, Some(column)) => ColumnSource::OrgUnit(column.into()),
             _ => {
-                let message = "give exactly one of `ignore`, `id`, `attribute` and `integration`";
+                let message = "give exactly one of `ignore`, `id`, `attribute`, `integration` and `orgUnitColumn`";
                 return Err(Failure::invalid(format!("columns[{at}]"), "EXACTLY_ONE", message));
             }
         };
         Ok((self.header, source))
+    }
+}
+
+impl From<ImportOrgUnitColumn> for csv::OrgUnitColumn {
+    fn from(column: ImportOrgUnitColumn) -> Self {
+        match column {
+            ImportOrgUnitColumn::Path => Self::Path,
+            ImportOrgUnitColumn::Name => Self::Name,
+            ImportOrgUnitColumn::Parent => Self::Parent,
+            ImportOrgUnitColumn::Description => Self::Description,
+            ImportOrgUnitColumn::Scope => Self::Scope,
+            ImportOrgUnitColumn::Filter => Self::Filter,
+            ImportOrgUnitColumn::Pinned => Self::Pinned,
+            ImportOrgUnitColumn::Excluded => Self::Excluded,
+        }
     }
 }
 

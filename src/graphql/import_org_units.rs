@@ -5,7 +5,7 @@ use async_graphql::{Context, InputObject, Object, SimpleObject, Upload};
 
 use super::context::ContextExt;
 use super::error::{Failure, Result};
-use super::import::{ImportEncoding, ImportMode, ImportProblem, delimiter};
+use super::import::{ImportEncoding, ImportMode, ImportProblem, ImportRows, delimiter};
 use crate::directory::Error;
 use crate::directory::csv::{ImportOptions, Mapping, Problem};
 
@@ -29,6 +29,12 @@ pub(crate) struct ImportOrgUnitsInput {
     encoding: Option<ImportEncoding>,
     /// What stands between cells, one ASCII character; found by the header if left out.
     delimiter: Option<String>,
+    /// Whether values are as they stand, as in an export with `--raw`: no `'` before a formula is taken away.
+    #[graphql(default)]
+    raw: bool,
+    /// Whether rows that cannot be imported keep the others from it.
+    #[graphql(default_with = "ImportRows::AllOrNothing")]
+    rows: ImportRows,
     /// With `REPLACE`: how many org units may be removed. Needed where that is more than a tenth of all org units.
     confirm_removals: Option<u32>,
 }
@@ -37,7 +43,7 @@ pub(crate) struct ImportOrgUnitsInput {
 /// applied.
 #[derive(Debug, SimpleObject)]
 pub(crate) struct ImportOrgUnitsPayload {
-    /// Whether the directory is now as the file says.
+    /// Whether the directory is now as the file says, apart from rows that were left out with `VALID_ROWS`.
     applied: bool,
     /// The version of the directory after the import.
     version: i64,
@@ -77,9 +83,11 @@ impl ImportOrgUnitsMutation {
         let options = ImportOptions {
             mode: input.mode.into(),
             dry_run: input.dry_run,
+            valid_rows: input.rows == ImportRows::ValidRows,
             mapping: Mapping { ignore_unknown: input.ignore_unknown_columns, ..Mapping::default() },
             encoding: input.encoding.map(Into::into),
             delimiter: input.delimiter.as_deref().map(delimiter).transpose()?,
+            raw: input.raw,
             confirm_removals: input.confirm_removals.map(u64::from),
             ..ImportOptions::default()
         };

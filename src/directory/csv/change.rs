@@ -1,6 +1,7 @@
 //! What an import makes of one record, as people read it: column by column, before and after.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use entity::integration_account;
 use entity::{UserId, attribute};
@@ -54,12 +55,13 @@ pub struct CellChange {
     pub after: Option<String>,
 }
 
-/// The columns in which two states of a user differ. `email_of` finds the email of a user that a value names.
+/// The columns in which two states of a user differ. `email_of` finds the email of a user that a value names, before and
+/// after.
 pub(super) fn cells(
     before: Option<&UserRecord>,
     after: Option<&UserRecord>,
     attributes: &[std::sync::Arc<attribute::Model>],
-    email_of: &dyn Fn(UserId) -> Option<String>,
+    email_of: [&dyn Fn(UserId) -> Option<String>; 2],
 ) -> Vec<CellChange> {
     let mut cells = Vec::new();
     let text = |user: Option<&UserRecord>, of: &dyn Fn(&UserRecord) -> String| user.map(of).filter(|s| !s.is_empty());
@@ -73,11 +75,17 @@ pub(super) fn cells(
     compare("Email", &|user| user.row.email.clone());
     compare("Further emails", &|user| user.further_emails.iter().cloned().collect::<Vec<_>>().join("; "));
     for attribute in attributes.iter().filter(|attribute| !attribute.is_built_in) {
-        compare(&attribute.title, &|user| {
-            let stored = user.row.attributes.get(&attribute.key);
+        let [was, is] = [before, after].map(|user| user.and_then(|user| user.row.attributes.get(&attribute.key)));
+        // The email of a user that both name may be another one afterwards.
+        if was == is {
+            continue;
+        }
+        let text = |stored: Option<&Json>, email_of: &dyn Fn(UserId) -> Option<String>| {
             let value = stored.and_then(|stored| Value::from_stored(attribute.r#type, stored));
-            value.map(|value| show(&value, email_of)).unwrap_or_default()
-        });
+            value.map(|value| show(&value, email_of)).filter(|text| !text.is_empty())
+        };
+        let (before, after) = (text(was, email_of[0]), text(is, email_of[1]));
+        cells.push(CellChange { column: attribute.title.clone(), before, after });
     }
     cells
 }

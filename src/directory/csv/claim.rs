@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use entity::{IntegrationAccountId, IntegrationId, UserId};
 use roaring::RoaringBitmap;
 
-use super::cell::{Token, restore, split_tokens};
+use super::cell::{Token, split_tokens};
 use super::problem::Findings;
 use super::rows::{Rows, each_row};
 use super::{Columns, Problem, Reader, Target};
@@ -61,12 +61,12 @@ pub(super) fn find_claims(
     each_row(reader, |number, row| {
         if let (Some(row), Some(user)) = (row, rows.found(number).subject()) {
             for (place, integration) in &columns {
-                let cell = restore(row.get(*place).unwrap_or_default());
+                let cell = row.get(*place).unwrap_or_default();
                 let read = split_tokens(cell)
                     .map_err(|(code, message)| Problem::new(row.line(), code, message).of_value(cell))
                     .and_then(|tokens| reading.cell(number, user, *integration, &tokens, rows));
                 if let Err(problem) = read {
-                    let title = titles.get(*place).map(|title| restore(title).trim());
+                    let title = titles.get(*place).map(str::trim);
                     findings.error(problem.in_column(title));
                 }
             }
@@ -104,14 +104,16 @@ impl Reading<'_> {
                 [] => {
                     let name = self.hasher.hash_one((integration, token.key()));
                     if let Some(first) = self.named.insert(name, row).filter(|first| *first != row) {
-                        let message = format!("line {} names the same account", rows.line(first));
+                        let message =
+                            format!("line {} names the same account; name it in one of the two rows", rows.line(first));
                         return refuse("CLAIMED_TWICE", message);
                     }
                     self.claims.touched.insert(row);
                 }
                 [account] => match self.claims.taker.insert(*account, row) {
                     Some(first) if first != row => {
-                        let message = format!("line {} claims the same account", rows.line(first));
+                        let message =
+                            format!("line {} names the same account; name it in one of the two rows", rows.line(first));
                         return refuse("CLAIMED_TWICE", message);
                     }
                     Some(_) => {}

@@ -9,23 +9,24 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use entity::import_draft::ImportKind;
 use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, UserId};
 use roaring::RoaringBitmap;
 use sea_orm::ConnectionTrait;
 use tokio::sync::mpsc;
 
-use super::change::{ChangeKind, RowChange, cells};
+use super::change::{ChangeKind, RowChange, account_cells, cells};
 use super::heir::user_columns;
 use super::import::{ImportMode, ImportOptions, ImportReport};
 use super::known::{Known, read};
 use super::plan::{Fetched, Planner, Step};
 use super::problem::Findings;
+use super::reference::find_cycles;
 use super::rows::{Match, each_row, open};
 use super::spelling::other_spelling;
 use super::{Problem, Reader, Row, Target};
 use crate::directory::association::{Stamp, associate};
-use crate::directory::attribute::on_cycles;
 use crate::directory::{Directory, Error, Result, fetch};
 use crate::index::Index;
 use crate::record::Record;
@@ -59,6 +60,8 @@ pub(in crate::directory) struct Outcome {
 #[derive(Clone)]
 pub(in crate::directory) struct Source {
     pub(in crate::directory) file: Arc<File>,
+    /// What its rows are.
+    pub(in crate::directory) kind: ImportKind,
     pub(in crate::directory) options: ImportOptions,
     /// The lines of rows that are left out, as they cannot be imported.
     pub(in crate::directory) skip: RoaringBitmap,
@@ -78,8 +81,9 @@ struct Chunk {
 
 impl Source {
     /// A file of which every row is compared.
-    pub(in crate::directory) fn new(file: File, options: ImportOptions) -> Self {
-        Self { file: Arc::new(file), options, skip: RoaringBitmap::new(), only: None, guards_removals: true }
+    pub(in crate::directory) fn new(file: Arc<File>, kind: ImportKind, options: ImportOptions) -> Self {
+        let options = options.limited(kind);
+        Self { file, kind, options, skip: RoaringBitmap::new(), only: None, guards_removals: true }
     }
 
     pub(super) fn open(&self) -> Result<Reader, Problem> {
@@ -136,7 +140,7 @@ pub(in crate::directory) async fn compare<C: ConnectionTrait, O: Output>(
         let step;
         (planner, report, findings, step) = planned?;
         next = ahead?;
-        if findings.is_refused || O::TELLS || findings.errors.is_empty() {
+        if O::TELLS || findings.errors.is_empty() {
             output.take(step).await?;
         }
         seen += count;
@@ -148,6 +152,9 @@ pub(in crate::directory) async fn compare<C: ConnectionTrait, O: Output>(
         findings.refuse(Problem::new(1, "UNREADABLE", message));
     }
     compare_spellings(connection, &planner, &mut findings).await?;
+    planner
+        .renames
+        .warn(known.columns.place_of(&Target::Name(0)).and_then(|place| known.columns.title(place)), &mut findings);
     find_cycles(&planner, &mut findings);
     if findings.errors.is_empty() {
         leave(connection, &known, source, &mut report, &mut findings, output).await?;
@@ -197,7 +204,13 @@ fn refuse_two_rows(known: &Known, findings: &mut Findings) {
         if known.rows.found(own).subject().is_some() && !known.claims.has_left(own, *account) {
             let message =
                 format!("line {} names the same account; name it in one of the two rows", known.rows.line(own));
-            findings.error(Problem::new(known.rows.line(*row), "CLAIMED_TWICE", message));
+            let holds = |target: &Target| match target {
+                Target::Accounts(integration) => known.index.accounts_in(owner, *integration).contains(account),
+                _ => false,
+            };
+            let place = known.columns.targets().position(holds);
+            let problem = Problem::new(known.rows.line(*row), "CLAIMED_TWICE", message);
+            findings.error(problem.in_column(place.and_then(|place| known.columns.title(place))));
         }
     }
 }
@@ -219,7 +232,7 @@ async fn look(
         each_row(&mut reader, |number, row| {
             let Some(row) = row else { return true };
             for place in &places {
-                let cell = super::cell::restore(row.get(*place).unwrap_or_default()).trim();
+                let cell = row.get(*place).unwrap_or_default().trim();
                 held.extend(known.named(cell).filter(|user| candidates.contains(user)));
             }
             match known.rows.found(number) {
@@ -293,7 +306,7 @@ impl Chunk {
         self.accounts.extend(known.along(user));
         let place = known.columns.place_of(&Target::Email);
         let cell = place.and_then(|place| row.get(place)).unwrap_or_default();
-        if let Ok(email) = Email::parse(super::cell::restore(cell))
+        if let Ok(email) = Email::parse(cell)
             && index.email_of(user) != Some(email.as_str())
         {
             self.accounts.extend(index.unmatched_with_email(email.as_str()));
@@ -351,20 +364,6 @@ async fn compare_spellings(
     Ok(())
 }
 
-/// Refuses rows by which users would come to report to themselves.
-fn find_cycles(planner: &Planner, findings: &mut Findings) {
-    let known = planner.known();
-    for (at, references) in &planner.references {
-        let Some(attribute) = known.attributes.get(*at) else { continue };
-        let changed = |user| references.get(user, &known.rows);
-        for user in on_cycles(&known.index, &attribute.key, references.users(&known.rows), changed, false) {
-            let line = known.rows.line_of(user).unwrap_or_default();
-            let message = format!("by `{}`, this user would come to report to itself", attribute.key);
-            findings.error(Problem::new(line, "CYCLE", message).in_column(Some(&attribute.title)));
-        }
-    }
-}
-
 /// Removes those who became part of others and, in `REPLACE` mode, those whom the file does not have.
 async fn leave<O: Output>(
     connection: &impl ConnectionTrait,
@@ -386,10 +385,13 @@ async fn leave<O: Output>(
     absent.sort_unstable();
     let (count, all) = (absent.len() as u64, index.user_count());
     report.removed = count;
-    if count * 10 > all && source.options.confirm_removals != Some(count) {
+    // A row that is left out, and of which cannot be told whose it is, may be that of one of them.
+    let is_doubtful = count > 0 && !source.skip.is_empty() && known.rows.has_stranger(&source.skip);
+    if (count * 10 > all || is_doubtful) && source.options.confirm_removals != Some(count) {
+        let doubt = if is_doubtful { ", and rows that are left out may be theirs" } else { "" };
         let message = format!(
-            "the file lacks {count} of {all} users, and REPLACE removes them; if that is meant, confirm the number of \
-             removals: {count}"
+            "the file lacks {count} of {all} users{doubt}, and REPLACE removes them; if that is meant, confirm the \
+             number of removals: {count}"
         );
         report.removals_to_confirm = Some(count);
         if source.guards_removals {
@@ -398,6 +400,15 @@ async fn leave<O: Output>(
         }
     }
     let gone: HashSet<UserId> = absent.iter().copied().collect();
+    let stays = |user: &UserId| !gone.contains(user) && !known.heirs.is_absorbed(*user) && !known.rows.changes(*user);
+    if let Some(user) = index.referring_to(&gone).into_iter().find(stays) {
+        let email = index.email_of(user).unwrap_or_default();
+        let message = format!(
+            "{email} stays as it is, since its row cannot be imported, and names a user whom the file lacks; mend that row"
+        );
+        findings.refuse(Problem::new(known.rows.line_of(user).unwrap_or(1), "IN_USE", message));
+        return Ok(());
+    }
     if let Some((user, _)) = index.org_units_naming_users(&gone).first() {
         let units = index.org_units_naming_user(*user);
         let units: Vec<String> = units.into_iter().map(|unit| format!("`{}`", index.path(unit))).collect();
@@ -432,9 +443,12 @@ async fn remove<O: Output>(
             ChangeKind::Removed => some.iter().flat_map(|user| index.accounts_of(*user)).collect(),
             _ => Vec::new(),
         };
-        left.retain(|account| !known.claims.is_taken(*account));
+        if !O::TELLS {
+            left.retain(|account| !known.claims.is_taken(*account));
+        }
         let mut step = Step::default();
-        for (_, account) in accounts(connection, &left).await? {
+        let left = accounts(connection, &left).await?;
+        for account in left.values().filter(|account| !known.claims.is_taken(account.id)).cloned() {
             let mut after = account.clone();
             associate(&mut after, None, AssociationRule::Import, &known.stamp);
             let after = (account.status != AccountStatus::Claimed).then_some(Record::IntegrationAccount(after));
@@ -447,13 +461,16 @@ async fn remove<O: Output>(
             record.further_emails = emails.map(str::to_owned).collect();
             if O::TELLS {
                 let email_of = |id| index.email_of(id).map(str::to_owned);
+                let mut cells = cells(Some(&record), None, &known.attributes, [&email_of, &email_of]);
+                let had: Vec<_> = index.accounts_of(*user).iter().filter_map(|id| left.get(id)).collect();
+                cells.extend(account_cells(&had, &[], index));
                 step.changes.push(RowChange {
                     line: known.rows.line_of(*user),
                     kind,
                     record: Some(user.to_global()),
                     label: record.row.name.clone(),
                     detail: record.row.email.clone(),
-                    cells: cells(Some(&record), None, &known.attributes, &email_of),
+                    cells,
                     notes: Vec::new(),
                 });
             }

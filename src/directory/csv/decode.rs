@@ -7,6 +7,8 @@ use std::io::Read;
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
+use super::doubt::{Doubt, Reason};
+
 /// How the characters of a file are written as bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encoding {
@@ -61,6 +63,9 @@ pub(super) struct Flaw {
     pub(super) message: String,
 }
 
+/// How many characters of UTF-16 show in which order their bytes are.
+const LOOKED_AT: usize = 1_000;
+
 /// How many bytes are read at once. Tests read few, so that whatever can be split between two reads is.
 const PIECE: usize = if cfg!(test) { 16 } else { 64 * 1024 };
 
@@ -70,6 +75,8 @@ pub(super) struct Decoder {
     encoding: Encoding,
     /// For all but UTF-8, which the standard library checks faster.
     decoder: Option<encoding_rs::Decoder>,
+    /// For Windows-1252, which the bytes of every file can be read as.
+    doubt: Option<Doubt>,
     /// Bytes that were read and not decoded: the start of a character.
     bytes: Vec<u8>,
     /// Where in the file `bytes` begins.
@@ -94,6 +101,7 @@ impl Decoder {
             source,
             encoding: declared.unwrap_or(Encoding::Utf8),
             decoder: None,
+            doubt: None,
             bytes: Vec::new(),
             offset: 0,
             most_bytes,
@@ -116,14 +124,50 @@ impl Decoder {
             this.encoding = marked;
             this.bytes.drain(..length);
             this.offset += length as u64;
+        } else {
+            this.check_order()?;
         }
         this.decoder = this.encoding.decoder();
+        this.doubt = (this.encoding == Encoding::Windows1252).then(Doubt::new);
         this.decode(is_last);
         Ok(this)
     }
 
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    /// Why what was read seems to be of another encoding, though it has all of its bytes.
+    pub(super) fn doubt(&self) -> Option<Reason> {
+        self.doubt.as_ref().and_then(Doubt::reason)
+    }
+
+    /// Refuses a file without a mark whose first bytes are UTF-16 and of another order than they are read in, or are not
+    /// and are read as such: read so, not even a line break is found.
+    fn check_order(&self) -> Result<(), Flaw> {
+        let seen = order(&self.bytes);
+        let (code, message) = match (self.encoding, seen) {
+            (Encoding::Utf8 | Encoding::Windows1252, Some(order)) => {
+                let name = order.name();
+                ("NOT_TEXT", format!("the file is {name} without a byte-order mark; declare that, or save it as UTF-8"))
+            }
+            (Encoding::Utf16Le | Encoding::Utf16Be, Some(order)) if order != self.encoding => {
+                let (declared, order) = (self.encoding.name(), order.name());
+                (
+                    "WRONG_ENCODING",
+                    format!("the file is declared as {declared}, and its bytes are {order}; declare that"),
+                )
+            }
+            (Encoding::Utf16Le | Encoding::Utf16Be, None) if !self.bytes.is_empty() && !self.bytes.contains(&0) => {
+                let declared = self.encoding.name();
+                let message = format!(
+                    "the file is declared as {declared}, and is not; declare its encoding, or save it as UTF-8"
+                );
+                ("WRONG_ENCODING", message)
+            }
+            _ => return Ok(()),
+        };
+        Err(Flaw { code, message })
     }
 
     /// The text that was not taken yet, as far as it was read.
@@ -215,6 +259,9 @@ impl Decoder {
             Encoding::Utf8 | Encoding::Utf16Le | Encoding::Utf16Be => None,
         };
         let source = &self.bytes[..free.unwrap_or(self.bytes.len())];
+        if let Some(doubt) = &mut self.doubt {
+            doubt.look(source);
+        }
         self.text.reserve(decoder.max_utf8_buffer_length_without_replacement(source.len()).unwrap_or_default());
         let (result, read) = decoder.decode_to_string_without_replacement(source, &mut self.text, is_last);
         let bad = match result {
@@ -241,9 +288,24 @@ impl Decoder {
         let mend = match self.encoding {
             Encoding::Utf8 => "save the file as \"CSV UTF-8\", or declare its encoding",
             Encoding::Utf16Le | Encoding::Utf16Be => "the file is cut off or damaged; save it anew",
+            Encoding::Windows1252 if self.doubt.as_ref().is_some_and(Doubt::seems_utf8) => {
+                "it seems to be UTF-8; declare that"
+            }
             Encoding::Windows1252 => "declare another encoding, or save the file as UTF-8",
         };
         let name = self.encoding.name();
         Flaw { code: "NOT_TEXT", message: format!("byte {offset} of the file{byte} is not {name}; {mend}") }
+    }
+}
+
+/// The order of the bytes, where what `bytes` begin with is UTF-16: of the first characters, among which there are titles
+/// and delimiters, many have a byte that is zero, and always the same one of the two.
+fn order(bytes: &[u8]) -> Option<Encoding> {
+    let pairs = || bytes.chunks_exact(2).take(LOOKED_AT);
+    let zeros = |at: usize| pairs().filter(|pair| pair[at] == 0).count();
+    match (zeros(0), zeros(1)) {
+        (0, low) if low * 4 > pairs().len() => Some(Encoding::Utf16Le),
+        (high, 0) if high * 4 > pairs().len() => Some(Encoding::Utf16Be),
+        _ => None,
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 
 use roaring::RoaringBitmap;
 
-use super::cell::restore;
 use super::import::ImportOptions;
 use super::rows::open;
 use super::{Problem, Row, Style, Writer};
@@ -29,12 +28,12 @@ pub fn write_error_rows<W: Write>(
     let unreadable = |problem: Problem| io::Error::new(io::ErrorKind::InvalidData, problem.message);
     let mut reader = open(file, options).map_err(unreadable)?;
     let width = reader.header().len();
-    let titles: Vec<String> = reader.header().cells().map(|title| restore(title).to_owned()).collect();
+    let titles: Vec<String> = reader.header().cells().map(str::to_owned).collect();
     // A file that was an error file itself has the two columns already.
     let is_own = |title: &str| TITLES.iter().any(|own| own.eq_ignore_ascii_case(title.trim()));
     let kept: Vec<usize> = (0..width).filter(|at| !is_own(&titles[*at])).collect();
     let header = kept.iter().map(|at| titles[*at].as_str()).chain(TITLES);
-    let mut writer = Writer::open(sink, Style::default(), header)?;
+    let mut writer = Writer::open(sink, Style { raw: options.raw, ..Style::default() }, header)?;
     let mut problems = problems.into_iter().peekable();
     let (mut row, mut count) = (Row::default(), 0);
     loop {
@@ -57,7 +56,7 @@ pub fn write_error_rows<W: Write>(
         let wrong =
             if wrong.is_empty() { "too many errors; mend the others first".to_owned() } else { wrong.join("\n") };
         let line = line.to_string();
-        let cells = kept.iter().map(|at| restore(row.get(*at).unwrap_or_default()));
+        let cells = kept.iter().map(|at| row.get(*at).unwrap_or_default());
         writer.write_row(cells.chain([line.as_str(), wrong.as_str()]))?;
         count += 1;
     }

@@ -123,8 +123,7 @@ fn find_unit(index: &Index, text: &str) -> Result<OrgUnitId> {
         }
         Err(_) => {}
     }
-    let path: Vec<&str> = text.split('/').map(str::trim).collect();
-    index.org_unit_at(&path).map(|unit| unit.row.id).ok_or_else(|| {
+    index.find_org_unit(text).map(|unit| unit.row.id).ok_or_else(|| {
         let paths: Vec<String> = index.org_units().map(|unit| index.path(unit.row.id)).collect();
         Error::unknown(OrgUnitId::NOUN, text, paths.iter().map(String::as_str))
     })

@@ -8,9 +8,8 @@ use entity::attribute::AttributeType;
 use entity::{IntegrationId, attribute, integration};
 use serde::{Deserialize, Serialize};
 
-use super::cell::restore;
-use super::{Problem, Row};
-use crate::value::{DateFormat, GlobalId, fold, nearest, shorten};
+use super::{OrgUnitColumn, Problem, Row};
+use crate::value::{DateFormat, Email, GlobalId, fold, nearest, shorten};
 
 /// What the caller says about the columns of a file, beyond their titles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +28,7 @@ pub struct Mapping {
 pub enum ColumnSource {
     /// Nothing that is read.
     Ignore,
-    /// The ids of users.
+    /// The ids of users, or of org units.
     Id,
     /// The values of an attribute; `name` and `email` are attributes too.
     Attribute {
@@ -40,6 +39,8 @@ pub enum ColumnSource {
     },
     /// The accounts in an integration, by its name or id.
     Integration(String),
+    /// In a file of org units: something of them.
+    OrgUnit(OrgUnitColumn),
 }
 
 /// Where the cells of a column go.
@@ -96,8 +97,8 @@ impl Columns {
     ) -> Result<Self, Vec<Problem>> {
         let mut search = Search {
             line: header.line(),
-            titles: header.cells().map(|title| restore(title).trim().to_owned()).collect(),
-            folded: header.cells().map(|title| fold(restore(title))).collect(),
+            titles: header.cells().map(|title| title.trim().to_owned()).collect(),
+            folded: header.cells().map(fold).collect(),
             catalogue: Catalogue { attributes, integrations },
             problems: Vec::new(),
         };
@@ -105,6 +106,9 @@ impl Columns {
         let targets: Vec<Option<Target>> = (0..search.titles.len())
             .map(|place| mapped[place].clone().unwrap_or_else(|| search.target(place, mapping.ignore_unknown)))
             .collect();
+        if let Some(problem) = search.missing_header(&targets) {
+            return Err(vec![problem]);
+        }
         search.check_duplicates(&targets);
         search.check_missing(&targets);
         if search.problems.is_empty() {
@@ -212,6 +216,21 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// The problem that the first row is one of a user, as its email shows, and no header; all else that is wrong with it
+    /// comes of that.
+    fn missing_header(&self, targets: &[Option<Target>]) -> Option<Problem> {
+        if targets.contains(&Some(Target::Email)) {
+            return None;
+        }
+        let email = self.titles.iter().find(|title| Email::parse(title).is_ok())?;
+        let message = format!(
+            "this row is of a user, as `{}` shows, and the first one must name the columns; put a row such as \
+             `Name,Email` before it",
+            shorten(email)
+        );
+        Some(Problem::new(self.line, "MISSING_HEADER", message).of_value(email))
+    }
+
     /// What the mapping says, per column; `Some(None)` where what it says is wrong, so that it is said once.
     fn mapped(&mut self, mapping: &Mapping) -> Vec<Option<Option<Target>>> {
         let mut mapped = vec![None; self.titles.len()];
@@ -275,6 +294,7 @@ impl Search<'_> {
                 target_of(attribute, index, date_format.clone().unwrap_or_default())
                     .ok_or_else(|| "accounts stand in one column per integration; name the integration".to_owned())
             }
+            ColumnSource::OrgUnit(_) => Err("a column of a file of users holds nothing of org units".to_owned()),
             ColumnSource::Integration(name) => {
                 let id = IntegrationId::parse(name).ok();
                 let folded = fold(name);
@@ -387,6 +407,6 @@ impl Search<'_> {
 }
 
 /// The end of a sentence that asks whether a known name was meant; empty where none is near.
-fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn suggest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(wanted, known).map(|near| format!("; did you mean `{}`?", shorten(near))).unwrap_or_default()
 }

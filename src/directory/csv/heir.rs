@@ -29,12 +29,21 @@ pub(super) struct Candidate {
 pub(super) struct Heirs {
     candidates: BTreeMap<UserId, Candidate>,
     absorbed: HashMap<UserId, Vec<UserId>>,
+    /// The title of the column of emails.
+    email_column: Option<String>,
 }
 
 impl Heirs {
     /// Finds the users that lose their last account to a row, or an email.
-    pub(super) fn find(index: &Index, rows: &Rows, claims: &Claims, findings: &mut Findings) -> Self {
+    pub(super) fn find(
+        index: &Index,
+        columns: &Columns,
+        rows: &Rows,
+        claims: &Claims,
+        findings: &mut Findings,
+    ) -> Self {
         let mut candidates = BTreeMap::new();
+        let email_column = columns.place_of(&Target::Email).and_then(|place| columns.title(place)).map(str::to_owned);
         for (row, account) in claims.taken() {
             let (Some(loser), Some(heir)) = (index.owner_of(*account), rows.found(*row).subject()) else { continue };
             // Whose row cannot be imported stays as it is.
@@ -52,14 +61,17 @@ impl Heirs {
             match rows.row_of(take.owner).map(|row| rows.found(row)) {
                 // Its own row gives it another email.
                 Some(Match::Known(_)) if index.email_of(take.owner) == Some(&take.email) => {}
-                Some(_) => findings.error(taken(line, &take.email, index, take.owner, "")),
+                Some(_) => {
+                    let problem = taken(line, &take.email, index, take.owner, KEPT);
+                    findings.error(problem.in_column(email_column.as_deref()));
+                }
                 None => {
                     let for_email = Some((line, take.email.clone()));
                     candidates.insert(take.owner, Candidate { heir, for_email });
                 }
             }
         }
-        Self { candidates, absorbed: HashMap::new() }
+        Self { candidates, absorbed: HashMap::new(), email_column }
     }
 
     /// The users that may become part of others.
@@ -84,7 +96,7 @@ impl Heirs {
         held.extend(all.iter().filter(|user| index.is_referred_to(**user)));
         for user in all {
             if !records.get(&user).is_some_and(|record| record.row.is_automatic) {
-                self.keep(user, index, mode, "", findings);
+                self.keep(user, index, mode, KEPT, findings);
             } else if held.contains(&user) {
                 self.keep(user, index, mode, HELD, findings);
             }
@@ -100,7 +112,7 @@ impl Heirs {
         let Some(candidate) = self.candidates.remove(&user) else { return };
         // A candidate for an email has no row: in `REPLACE` mode it goes, and gives its emails up.
         if let Some((line, email)) = candidate.for_email.filter(|_| mode == ImportMode::Merge) {
-            findings.error(taken(line, &email, index, user, why));
+            findings.error(taken(line, &email, index, user, why).in_column(self.email_column.as_deref()));
         }
     }
 
@@ -134,12 +146,13 @@ impl Heirs {
     }
 }
 
+const KEPT: &str = "; use another one, or give that user another one in a row with its `ID`";
 const HELD: &str = ", which others refer to; link its accounts instead";
 
 fn taken(line: u64, email: &str, index: &Index, owner: UserId, why: &str) -> Problem {
     let of = index.email_of(owner).unwrap_or_default();
     let message = format!("`{email}` is an email of another user ({of}){why}");
-    Problem::new(line, "EMAIL_TAKEN", message)
+    Problem::new(line, "EMAIL_TAKEN", message).of_value(email)
 }
 
 /// The places of the columns whose cells name users.

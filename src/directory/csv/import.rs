@@ -1,12 +1,13 @@
-//! An import: a file of users, compared with the directory and applied as one changeset, all of it or nothing.
+//! An import: a file of users or org units, compared with the directory and applied as one changeset, all of it or nothing.
 //!
-//! What does not live here: the comparison ([`super::compare`]).
+//! What does not live here: the comparisons ([`super::compare`], [`super::unit`]).
 
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use entity::changeset::ChangesetKind;
+use entity::import_draft::ImportKind;
 use roaring::RoaringBitmap;
 use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::{Outcome, Output, Source, compare};
 use super::plan::Step;
 use super::problem::{Findings, LISTED};
+use super::unit::{compare_units, unit_limits};
 use super::{Detected, Encoding, Limits, Mapping, Problem, Problems, RowChange};
 use crate::directory::association::Stamp;
 use crate::directory::changeset::Changeset;
@@ -49,6 +51,9 @@ pub struct ImportOptions {
     pub encoding: Option<Encoding>,
     /// The delimiter, where the header does not say.
     pub delimiter: Option<u8>,
+    /// Whether values are as they stand, as in a raw export, with no `'` put before formulas.
+    #[serde(default)]
+    pub raw: bool,
     /// What a file may be at most.
     #[serde(skip)]
     pub limits: Limits,
@@ -102,6 +107,9 @@ pub struct ImportReport {
     pub accounts_unlinked: u64,
     /// The first changes of a dry run, as many as were asked for.
     pub changes: Vec<RowChange>,
+    /// Whether something is wrong with the file as a whole, so that leaving rows out does not help. Then nothing is counted
+    /// of a file that breaks off.
+    pub is_refused: bool,
     /// The lines of rows that cannot be imported.
     pub bad_lines: RoaringBitmap,
     /// What is wrong; where there is anything, nothing was applied, apart from valid rows where those were asked for.
@@ -111,6 +119,15 @@ pub struct ImportReport {
 }
 
 impl ImportOptions {
+    /// The same, within what a file of this kind may be at most.
+    #[must_use]
+    pub fn limited(self, kind: ImportKind) -> Self {
+        match kind {
+            ImportKind::Users => self,
+            ImportKind::OrgUnits => Self { limits: unit_limits(self.limits), ..self },
+        }
+    }
+
     fn kept(&self) -> usize {
         self.list_problems.unwrap_or(LISTED)
     }
@@ -125,8 +142,28 @@ impl Directory {
     /// # Errors
     /// Where the database is busy or away.
     pub async fn import_users(&self, actor: &Actor, file: File, options: ImportOptions) -> Result<ImportReport> {
+        self.import_file(actor, (file, ImportKind::Users), options).await
+    }
+
+    /// Imports a file of org units: makes, changes and moves the units that it has, and in `REPLACE` mode removes those
+    /// that it does not have. All in one changeset, or nothing.
+    ///
+    /// What is wrong with the file is data in the report, not an error.
+    ///
+    /// # Errors
+    /// Where the database is busy or away.
+    pub async fn import_org_units(&self, actor: &Actor, file: File, options: ImportOptions) -> Result<ImportReport> {
+        self.import_file(actor, (file, ImportKind::OrgUnits), options).await
+    }
+
+    async fn import_file(
+        &self,
+        actor: &Actor,
+        (file, kind): (File, ImportKind),
+        options: ImportOptions,
+    ) -> Result<ImportReport> {
         let (dry_run, valid_rows, kept) = (options.dry_run, options.valid_rows, options.kept());
-        let mut source = Source::new(file, options);
+        let mut source = Source::new(Arc::new(file), kind, options);
         if dry_run {
             let (connection, index) = self.begin_read_at().await?;
             let stamp = self.stamp(&index, actor);
@@ -134,7 +171,7 @@ impl Directory {
             let outcome = if valid_rows {
                 settle(self, (index, stamp), &connection, &mut source, kept, &mut listing).await?
             } else {
-                compare(self, (index, stamp), &connection, &source, kept, &mut listing).await?
+                compare_file(self, (index, stamp), &connection, &source, kept, &mut listing).await?
             };
             return Ok(ImportReport { changes: listing.changes, ..outcome.into_report() });
         }
@@ -167,7 +204,7 @@ impl Directory {
             source.options.progress.store(0, Ordering::Relaxed);
             refused = Some(outcome);
         }
-        let outcome = compare(self, (index, stamp), transaction, &source, kept, changeset).await?;
+        let outcome = compare_file(self, (index, stamp), transaction, &source, kept, changeset).await?;
         let is_complete = outcome.findings.errors.is_empty();
         // What is wrong with rows that were left out was found before.
         let outcome = refused.filter(|_| is_complete).unwrap_or(outcome);
@@ -177,6 +214,23 @@ impl Directory {
     /// What the records of the changeset after `index` are marked with, were it made now.
     pub(in crate::directory) fn stamp(&self, index: &Index, actor: &Actor) -> Stamp {
         Stamp { number: index.version() + 1, now: self.clock().now(), actor: actor.clone() }
+    }
+}
+
+/// Compares a file with the directory as `index` and `connection` have it; both are of one version.
+///
+/// What is wrong with the file is data in the findings, not an error.
+pub(in crate::directory) async fn compare_file<C: ConnectionTrait, O: Output>(
+    directory: &Directory,
+    state: (Index, Stamp),
+    connection: &C,
+    source: &Source,
+    kept: usize,
+    output: &mut O,
+) -> Result<Outcome> {
+    match source.kind {
+        ImportKind::Users => compare(directory, state, connection, source, kept, output).await,
+        ImportKind::OrgUnits => compare_units(directory, state, source, kept, output).await,
     }
 }
 
@@ -196,7 +250,7 @@ pub(in crate::directory) async fn settle<C: ConnectionTrait, O: Output>(
     let mut found = Findings::keeping(kept);
     for _ in 0..ROUNDS {
         let state = (index.clone(), stamp.clone());
-        let Outcome { report, findings } = compare(directory, state, connection, source, kept, output).await?;
+        let Outcome { report, findings } = compare_file(directory, state, connection, source, kept, output).await?;
         let is_done = findings.is_refused || findings.bad.is_empty();
         source.skip |= &findings.bad;
         found.join(findings);
@@ -255,7 +309,7 @@ impl Output for Listing {
 impl Outcome {
     /// The report with what is wrong and what is worth a look.
     pub(in crate::directory) fn into_report(self) -> ImportReport {
-        let Findings { errors, warnings, bad, .. } = self.findings;
-        ImportReport { errors, warnings, bad_lines: bad, ..self.report }
+        let Findings { errors, warnings, bad, is_refused } = self.findings;
+        ImportReport { errors, warnings, bad_lines: bad, is_refused, ..self.report }
     }
 }

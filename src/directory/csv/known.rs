@@ -6,7 +6,7 @@ use entity::attribute::AttributeType;
 use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, IntegrationId, UserId, attribute};
 
-use super::cell::{Token, restore, split_tokens};
+use super::cell::{Token, split_tokens};
 use super::claim::{Claims, find_claims};
 use super::compare::Source;
 use super::heir::Heirs;
@@ -62,12 +62,16 @@ pub(super) fn read(
         return None;
     }
     let rows = match_rows(&mut reader, &columns, &index, &clock, &source.skip, findings);
+    // What stands before the place at which a file breaks off is not what it says.
+    if findings.is_refused {
+        return None;
+    }
     let has_accounts = columns.targets().any(|target| matches!(target, Target::Accounts(_)));
     let claims = match source.open() {
         Ok(mut reader) if has_accounts => find_claims(&mut reader, &columns, &index, &rows, findings),
         _ => Claims::default(),
     };
-    let heirs = Heirs::find(&index, &rows, &claims, findings);
+    let heirs = Heirs::find(&index, &columns, &rows, &claims, findings);
     let records = made.into_iter().map(|row| (None, Some(Record::Attribute(row)))).collect();
     let made = Step { records, changes: Vec::new() };
     Some((Known { index, columns, rows, claims, heirs, mode: source.options.mode, attributes, stamp, clock }, made))
@@ -127,6 +131,11 @@ impl Known {
         accounts.filter(|account| !self.claims.is_taken(*account))
     }
 
+    /// The email that a user of the directory will have.
+    pub(super) fn email_after(&self, user: UserId) -> Option<&str> {
+        self.rows.new_email_of(user).or_else(|| self.index.email_of(user))
+    }
+
     /// The email by which a cell of the row names a user that the file makes.
     pub(super) fn email_in(&self, row: &Row, user: UserId) -> Option<String> {
         let of_users = |target: &Target| match target {
@@ -134,7 +143,7 @@ impl Known {
             _ => false,
         };
         let columns = self.columns.targets().enumerate().filter(|(_, target)| of_users(target));
-        let cells = columns.map(|(place, _)| restore(row.get(place).unwrap_or_default()).trim());
+        let cells = columns.map(|(place, _)| row.get(place).unwrap_or_default().trim());
         let mut named = cells.filter(|cell| self.named(cell) == Some(user));
         Email::parse(named.next()?).ok().map(Email::into_string)
     }
@@ -147,7 +156,7 @@ impl Known {
                 let found = self.index.find_accounts(*integration, token.as_ref());
                 !found.is_empty() && found.iter().all(|account| self.index.owner_of(*account) == Some(user))
             };
-            split_tokens(restore(row.get(place).unwrap_or_default())).is_ok_and(|tokens| tokens.iter().all(is_own))
+            split_tokens(row.get(place).unwrap_or_default()).is_ok_and(|tokens| tokens.iter().all(is_own))
         })
     }
 

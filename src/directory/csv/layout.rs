@@ -64,8 +64,7 @@ pub(super) fn columns(index: &Index, options: &ExportOptions) -> Result<Vec<Colu
     let mut chosen: Vec<Column> = Vec::new();
     let mut violations = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        let mut refuse =
-            |code, message| violations.push(Violation { path: format!("columns[{place}]"), code, message });
+        let mut refuse = |code, message| violations.push(Violation::new(format!("columns[{place}]"), code, message));
         let Some(found) = named(index, name) else {
             let near = nearest(name, known.iter().map(String::as_str));
             let hint = near.map(|near| format!("; did you mean `{}`?", shorten(near))).unwrap_or_default();
@@ -85,7 +84,7 @@ pub(super) fn columns(index: &Index, options: &ExportOptions) -> Result<Vec<Colu
     }
     if names.is_empty() {
         let message = "name at least one column, or leave the list out for all".to_owned();
-        violations.push(Violation { path: "columns".to_owned(), code: "EMPTY_LIST", message });
+        violations.push(Violation::new("columns", "EMPTY_LIST", message));
     }
     if violations.is_empty() { Ok(chosen) } else { Err(Error::Invalid(violations)) }
 }

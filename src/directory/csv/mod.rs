@@ -13,6 +13,7 @@ mod change;
 mod claim;
 mod compare;
 mod decode;
+mod doubt;
 mod errors;
 mod export;
 mod header;
@@ -26,6 +27,7 @@ mod plan;
 mod problem;
 mod read;
 mod reference;
+mod rename;
 mod rows;
 mod scan;
 mod spelling;
@@ -34,18 +36,19 @@ mod unit;
 mod write;
 
 pub use change::{CellChange, ChangeKind, RowChange};
-pub(in crate::directory) use compare::{Outcome, Output, Source, compare};
+pub(in crate::directory) use compare::{Outcome, Output, Source};
 pub use decode::Encoding;
 pub use errors::write_error_rows;
 pub use export::{Export, ExportOptions};
 pub use header::{ColumnSource, Columns, Mapping, Target};
-pub(in crate::directory) use import::settle;
 pub use import::{ImportMode, ImportOptions, ImportReport};
+pub(in crate::directory) use import::{compare_file, settle};
 pub use layout::split_columns;
 pub(in crate::directory) use plan::Step;
 pub use problem::{Problem, Problems};
 pub use read::{Detected, Limits, Options, Reader};
 pub use scan::Row;
+pub use unit::OrgUnitColumn;
 pub use write::{Delimiter, Style, Writer};
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ impl ExportOptions {
                 Err(("DUPLICATE", "it is given twice".to_owned()))
             };
             if let Err((code, message)) = read {
-                violations.push(Violation { path: shorten(name), code, message });
+                violations.push(Violation::new(shorten(name), code, message));
             }
         }
         if violations.is_empty() { Ok(options) } else { Err(Error::Invalid(violations)) }
@@ -38,10 +38,7 @@ impl ExportOptions {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), (&'static str, String)> {
         match name {
-            "filter" => {
-                let filter = serde_json::from_str(value);
-                self.filter = Some(filter.map_err(|why| ("UNREADABLE", format!("it is not a filter in JSON: {why}")))?);
-            }
+            "filter" => self.filter = Some(value.parse().map_err(|why| ("UNREADABLE", why))?),
             "orgUnit" => self.org_unit = Some(value.to_owned()),
             "descendants" => self.descendants = truth(value)?,
             "columns" => self.columns.get_or_insert_default().extend(split_columns(value)),

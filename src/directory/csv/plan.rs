@@ -7,12 +7,13 @@ use entity::attribute::AttributeType;
 use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, UserId, user};
 
-use super::cell::{restore, split_tokens};
+use super::cell::split_tokens;
 use super::change::{CellChange, ChangeKind, RowChange, account_cells, cells, token};
 use super::import::{ImportMode, ImportReport};
 use super::known::Known;
 use super::problem::Findings;
 use super::reference::References;
+use super::rename::Renames;
 use super::spelling::Spellings;
 use super::{Columns, Problem, Row, Target};
 use crate::directory::association::{Stamp, associate};
@@ -44,12 +45,13 @@ pub(super) struct Planner {
     /// Where each value of an attribute with unique values stands.
     unique: HashMap<(usize, Key), u64>,
     pub(super) spellings: Spellings,
+    pub(super) renames: Renames,
 }
 
 impl Planner {
     pub(super) fn new(known: Arc<Known>, tells: bool) -> Self {
-        let spellings = Spellings::default();
-        Self { known, tells, references: HashMap::new(), unique: HashMap::new(), spellings }
+        let (spellings, renames) = (Spellings::default(), Renames::new(known.rows.finds_by_email()));
+        Self { known, tells, references: HashMap::new(), unique: HashMap::new(), spellings, renames }
     }
 
     /// What the readings before have found.
@@ -85,6 +87,13 @@ impl Planner {
         after.row.is_automatic = false;
         let mut accounts = Vec::new();
         self.accounts((number, row), &after, before.as_ref(), fetched, &mut accounts, report);
+        match &before {
+            None => self.renames.make(row.line(), &after.row.name),
+            Some(before) if known.rows.is_by_email(number) => {
+                self.renames.give(row.line(), &after.row.email, &before.row.name, &after.row.name);
+            }
+            Some(_) => {}
+        }
         let kind = match before {
             None => ChangeKind::Created,
             Some(_) => ChangeKind::Updated,
@@ -117,7 +126,7 @@ impl Planner {
         let mut after = before.cloned().unwrap_or_else(|| new_user(user, &known.stamp));
         let mut name = Vec::new();
         for (place, target) in known.columns.targets().enumerate() {
-            let cell = restore(row.get(place).unwrap_or_default());
+            let cell = row.get(place).unwrap_or_default();
             let problem = match target {
                 // Of accounts the reading before has spoken.
                 Target::Id | Target::Ignored | Target::Accounts(_) => None,
@@ -224,11 +233,15 @@ impl Planner {
             for key in value.into_iter().flat_map(Value::keys) {
                 let others = known.index.other_holders(&attribute.key, &key, after.row.id);
                 // Users of the file have their own cell compared instead of what they had.
-                if others.iter().any(|other| known.is_untouched(*other)) {
-                    return Some(("NOT_UNIQUE", "another user has this value, and values are unique".to_owned()));
+                if let Some(other) = others.iter().find(|other| known.is_untouched(**other)) {
+                    let email = known.index.email_of(*other).unwrap_or_default();
+                    let message = format!("{email} has this value, and values are unique; change one of the two");
+                    return Some(("NOT_UNIQUE", message));
                 }
                 if let Some(first) = self.unique.insert((at, key), line) {
-                    return Some(("NOT_UNIQUE", format!("line {first} has the same value, and values are unique")));
+                    let message =
+                        format!("line {first} has the same value, and values are unique; change one of the two");
+                    return Some(("NOT_UNIQUE", message));
                 }
             }
         }
@@ -303,7 +316,7 @@ impl Planner {
         }
         for (place, target) in known.columns.targets().enumerate() {
             let Target::Accounts(integration) = target else { continue };
-            let tokens = split_tokens(restore(row.get(place).unwrap_or_default())).unwrap_or_default();
+            let tokens = split_tokens(row.get(place).unwrap_or_default()).unwrap_or_default();
             let mut made = HashSet::new();
             for token in tokens {
                 if known.index.find_accounts(*integration, token.as_ref()).is_empty() && made.insert(token.key()) {
@@ -325,8 +338,9 @@ impl Planner {
     ) -> RowChange {
         let known = &self.known;
         let user = after.row.id;
-        let email_of = |id: UserId| known.index.email_of(id).map(str::to_owned).or_else(|| known.email_in(row, id));
-        let mut changed: Vec<CellChange> = cells(before, Some(after), &known.attributes, &email_of);
+        let email_before = |id: UserId| known.index.email_of(id).map(str::to_owned);
+        let email_after = |id: UserId| known.email_after(id).map(str::to_owned).or_else(|| known.email_in(row, id));
+        let mut changed: Vec<CellChange> = cells(before, Some(after), &known.attributes, [&email_before, &email_after]);
         let own: Vec<IntegrationAccountId> = before.map(|_| known.index.accounts_of(user)).unwrap_or_default();
         let had: Vec<_> = own.iter().filter_map(|id| fetched.accounts.get(id)).collect();
         let moved: HashSet<IntegrationAccountId> =

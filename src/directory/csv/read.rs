@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use super::decode::{Decoder, Encoding, Flaw};
+use super::doubt::Reason;
 use super::scan::{Row, Scan, line_breaks, scan, special_bytes};
 use crate::value::LONGEST_TEXT;
 
@@ -41,6 +42,8 @@ pub struct Options {
     /// What stands between cells, an ASCII sign; without it what a line `sep=;` names, else what is most frequent in
     /// the header.
     pub delimiter: Option<u8>,
+    /// Whether values are as they stand, with no `'` put before formulas; see [`super::cell`].
+    pub raw: bool,
     /// What the file may cost.
     pub limits: Limits,
 }
@@ -65,6 +68,7 @@ pub struct Reader {
     decoder: Decoder,
     delimiter: u8,
     special: [bool; 256],
+    raw: bool,
     limits: Limits,
     header: Row,
     /// The line on which the text begins that was not taken yet.
@@ -85,6 +89,7 @@ impl Reader {
             decoder,
             delimiter: b',',
             special: special_bytes(b','),
+            raw: options.raw,
             limits: options.limits,
             header: Row::default(),
             line: 1,
@@ -112,6 +117,26 @@ impl Reader {
     #[must_use]
     pub fn detected(&self) -> Detected {
         Detected { encoding: self.decoder.encoding(), delimiter: self.delimiter }
+    }
+
+    /// What is worth a look of the file as a whole, once it has been read to its end.
+    #[must_use]
+    pub fn warning(&self) -> Option<Problem> {
+        let doubt = self.decoder.doubt().filter(|_| !self.is_broken)?;
+        let (line, message) = match doubt {
+            Reason::Utf8(line, text) => {
+                let (read, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes());
+                let message = format!(
+                    "the file is declared as Windows-1252, and all of it is UTF-8, in which `{read}` is `{text}`"
+                );
+                (line, format!("{message}; declare UTF-8"))
+            }
+            Reason::Odd(line, sign) => {
+                let message = format!("read as Windows-1252, `{sign}` stands within a word here");
+                (line, format!("{message}; look at the names, and declare another encoding or save the file as UTF-8"))
+            }
+        };
+        Some(Problem::new(line, "OTHER_ENCODING", message))
     }
 
     /// Whether a problem ended the reading before the end of the file, so that the rows read so far are not all.
@@ -152,7 +177,7 @@ impl Reader {
 
     fn check_row(&self, row: &Row) -> Result<(), Problem> {
         if let Some((place, cell)) = row.cells().enumerate().find(|(_, cell)| cell.len() > self.limits.cell) {
-            let message = format!("a cell has at most {} bytes; this has {}", self.limits.cell, cell.len());
+            let message = format!("a cell has at most {} bytes; this has {}; shorten it", self.limits.cell, cell.len());
             return Err(self.in_cell(row.line(), "TOO_LONG", place, cell, message));
         }
         let (expected, got) = (self.header.len(), row.len());
@@ -172,7 +197,8 @@ impl Reader {
     fn check_header(&self, header: &Row) -> Result<(), Problem> {
         let line = header.line();
         if header.len() > self.limits.columns {
-            let message = format!("a file has at most {} columns; this has {}", self.limits.columns, header.len());
+            let message =
+                format!("a file has at most {} columns; this has {}; take some out", self.limits.columns, header.len());
             return Err(Problem::new(line, "TOO_MANY_COLUMNS", message));
         }
         if let Some(title) = header.cells().find(|title| title.len() > self.limits.cell) {
@@ -271,7 +297,7 @@ impl Reader {
             let found = scan(text.as_bytes(), self.delimiter, &self.special, is_all, row);
             match found {
                 Scan::Record { length, used } if length <= self.limits.record => {
-                    row.take(&text[..length]);
+                    row.take(&text[..length], self.raw);
                     self.line += line_breaks(&text.as_bytes()[..used]);
                     self.decoder.advance(used);
                     return Ok(true);
@@ -317,7 +343,7 @@ impl Reader {
                 self.in_cell(self.line, "BARE_QUOTE", place, cell, message)
             }
             Scan::Record { .. } | Scan::More { .. } => {
-                let message = format!("a row has at most {} bytes", self.limits.record);
+                let message = format!("a row has at most {} bytes; shorten this one", self.limits.record);
                 Problem::new(self.line, "TOO_LONG", message).of_value(first_line(text))
             }
         }
@@ -327,7 +353,8 @@ impl Reader {
         let text = self.decoder.text();
         let line = self.line + line_breaks(&text.as_bytes()[..opened]);
         let place = row.len();
-        let message = format!("the double quote that opens cell {} is not closed {until}", place + 1);
+        let message =
+            format!("the double quote that opens cell {} is not closed {until}; close it, or take it out", place + 1);
         self.in_cell(line, "UNCLOSED_QUOTE", place, first_line(&text[opened..]), message)
     }
 

@@ -2,7 +2,11 @@
 
 use entity::UserId;
 
+use super::Problem;
+use super::plan::Planner;
+use super::problem::Findings;
 use super::rows::Rows;
+use crate::directory::attribute::find_circles;
 
 /// The row says nothing new.
 const AS_BEFORE: u32 = 0;
@@ -58,5 +62,25 @@ impl References {
     pub(super) fn users<'a>(&'a self, rows: &'a Rows) -> impl Iterator<Item = UserId> + 'a {
         let changed = self.codes.iter().enumerate().filter(|(_, code)| **code != AS_BEFORE);
         changed.filter_map(|(row, _)| rows.user(u32::try_from(row).ok()?))
+    }
+}
+
+/// Refuses rows by which users would come to report to themselves.
+pub(super) fn find_cycles(planner: &Planner, findings: &mut Findings) {
+    let known = planner.known();
+    for (at, references) in &planner.references {
+        let Some(attribute) = known.attributes.get(*at) else { continue };
+        let changed = |user| references.get(user, &known.rows);
+        let name = |user| match (known.index.email_of(user), known.rows.line_of(user)) {
+            (Some(email), _) => email.to_owned(),
+            (None, line) => format!("the user of line {}", line.unwrap_or_default()),
+        };
+        for circle in find_circles(&known.index, &attribute.key, references.users(&known.rows), changed) {
+            let message = circle.message(&attribute.key, name);
+            for user in circle.users().filter(|user| changed(*user).is_some()) {
+                let line = known.rows.line_of(user).unwrap_or_default();
+                findings.error(Problem::new(line, "CYCLE", message.clone()).in_column(Some(&attribute.title)));
+            }
+        }
     }
 }

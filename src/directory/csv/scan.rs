@@ -4,6 +4,11 @@
 
 use memchr::{memchr, memchr2, memchr2_iter};
 
+use super::cell::restore;
+/// Cells of one row that are kept, far more than a file may have columns. Of a row with more, which is refused, the rest is
+/// only counted: a row that is nothing but delimiters would take many times its own length.
+const KEPT: usize = 1 << 14;
+
 /// One row of a file; reused from row to row.
 #[derive(Clone, Debug, Default)]
 pub struct Row {
@@ -13,6 +18,8 @@ pub struct Row {
     pub(super) cells: Vec<(usize, usize)>,
     /// Which cells have escaped quotes.
     escaped: Vec<usize>,
+    /// How many cells there are beyond those that are kept.
+    surplus: usize,
     line: u64,
 }
 
@@ -26,7 +33,7 @@ impl Row {
     /// How many cells it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.cells.len()
+        self.cells.len() + self.surplus
     }
 
     /// Whether it has no cells, as before the first row and after the last.
@@ -35,7 +42,7 @@ impl Row {
         self.cells.is_empty()
     }
 
-    /// The cell at a place, from 0, exactly as it was written: not trimmed, nothing restored.
+    /// The cell at a place, from 0, not trimmed; a formula that was neutralised is restored, unless the file is raw.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&str> {
         self.cells.get(place).map(|&(start, end)| &self.text[start..end])
@@ -49,13 +56,29 @@ impl Row {
     /// Empties the row, which now stands for the record that begins on `line`.
     pub(super) fn begin(&mut self, line: u64) {
         self.text.clear();
-        self.cells.clear();
-        self.escaped.clear();
+        self.clear();
         self.line = line;
     }
 
-    /// Takes the text of the record that was scanned into the row.
-    pub(super) fn take(&mut self, record: &str) {
+    fn clear(&mut self) {
+        self.cells.clear();
+        self.escaped.clear();
+        self.surplus = 0;
+    }
+
+    /// Adds a cell; where too many are kept, in the place of the last one.
+    fn push(&mut self, cell: (usize, usize), has_escapes: bool) {
+        if self.cells.len() == KEPT {
+            self.cells.pop();
+            self.surplus += 1;
+        } else if has_escapes {
+            self.escaped.push(self.cells.len());
+        }
+        self.cells.push(cell);
+    }
+
+    /// Takes the text of the record that was scanned into the row, with formulas restored unless the file is `raw`.
+    pub(super) fn take(&mut self, record: &str, raw: bool) {
         self.text.push_str(record);
         for &place in &self.escaped {
             let (start, end) = self.cells[place];
@@ -67,6 +90,11 @@ impl Row {
                 self.text.push_str(piece);
             }
             self.cells[place] = (begin, self.text.len());
+        }
+        if !raw {
+            for (start, end) in &mut self.cells {
+                *start = *end - restore(&self.text[*start..*end]).len();
+            }
         }
     }
 }
@@ -100,8 +128,7 @@ pub(super) fn special_bytes(delimiter: u8) -> [bool; 256] {
 /// `is_all` says that nothing comes after `text`. All that the row is cut at is ASCII, so the cells are whole
 /// characters.
 pub(super) fn scan(text: &[u8], delimiter: u8, special: &[bool; 256], is_all: bool, row: &mut Row) -> Scan {
-    row.cells.clear();
-    row.escaped.clear();
+    row.clear();
     let mut at = 0;
     loop {
         let begins = at;
@@ -122,14 +149,11 @@ pub(super) fn scan(text: &[u8], delimiter: u8, special: &[bool; 256], is_all: bo
                 has_escapes = true;
                 at += 2;
             }
-            if has_escapes {
-                row.escaped.push(row.cells.len());
-            }
-            row.cells.push((begins + 1, at));
+            row.push((begins + 1, at), has_escapes);
             at += 1;
         } else {
             at = text[at..].iter().position(|byte| special[usize::from(*byte)]).map_or(text.len(), |run| at + run);
-            row.cells.push((begins, at));
+            row.push((begins, at), false);
         }
         match text.get(at) {
             Some(byte) if *byte == delimiter => at += 1,

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use entity::ImportDraftId;
 use entity::changeset::ChangesetKind;
-use entity::import_draft::{Column, DraftState};
+use entity::import_draft::{Column, DraftState, ImportKind};
 use serde::{Deserialize, Serialize};
 
 use super::job::{BEAT, Fingerprint, LEASE};
 use super::store::{self, Update};
-use super::{Draft, DraftReport, not_now};
+use super::{Draft, DraftReport, not_now, options};
 use crate::directory::changeset::Changeset;
-use crate::directory::csv::{ImportOptions, Outcome, Output, RowChange, Source, Step, compare};
+use crate::directory::csv::{ImportOptions, Outcome, Output, RowChange, Source, Step, compare_file};
 use crate::directory::history::Range;
 use crate::directory::{Actor, Directory, Error, Result};
 use crate::value::GlobalId;
@@ -29,17 +29,17 @@ const PAGE: u64 = 2_000;
 pub struct ApplyOptions {
     /// Whether to apply the rows that can be, if others cannot.
     pub valid_rows: bool,
-    /// How many users may be removed, where that is more than a tenth of all.
+    /// How many users, or org units, may be removed, where that is more than a tenth of all.
     pub confirm_removals: Option<u64>,
 }
 
 /// A row that would do something else than a draft says, since the directory has moved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
-    /// The line of the row; none where it is about a user that the file does not have.
+    /// The line of the row; none where it is about a record that the file does not have.
     pub line: Option<u64>,
-    /// Whom it is about.
-    pub email: String,
+    /// What it is about: a user's email, or an org unit's path.
+    pub detail: String,
     /// What is different.
     pub message: String,
 }
@@ -60,7 +60,7 @@ impl Directory {
         let Some(report) = draft.report.clone().filter(|_| draft.row.state == DraftState::Ready) else {
             return Err(not_now(&draft.row, "applied"));
         };
-        check(&report, options)?;
+        check(draft.row.kind, &report, options)?;
         let begin = Update::of(id, DraftState::Ready)
             .state(DraftState::Applying, self.clock().now())
             .lease(self.worker(), self.clock().now() + LEASE)
@@ -129,11 +129,13 @@ impl Directory {
         let (index, stamp, transaction) = (self.snapshot(), changeset.stamp(), changeset.share());
         let compared = if has_moved {
             let mut output = Same { changeset: &mut changeset, fingerprint: Fingerprint::default() };
-            let outcome = compare(self, (index, stamp), transaction.as_ref(), &source, TOLD, &mut output).await?;
+            let state = (index, stamp);
+            let outcome = compare_file(self, state, transaction.as_ref(), &source, TOLD, &mut output).await?;
             let is_same = output.fingerprint.finish() == report.digest && outcome.findings.errors.is_empty();
             is_same.then_some(outcome)
         } else {
-            let outcome = compare(self, (index, stamp), transaction.as_ref(), &source, TOLD, &mut changeset).await?;
+            let state = (index, stamp);
+            let outcome = compare_file(self, state, transaction.as_ref(), &source, TOLD, &mut changeset).await?;
             outcome.findings.errors.is_empty().then_some(outcome)
         };
         drop(transaction);
@@ -158,8 +160,11 @@ impl Directory {
             applied(version).commit(database).await?;
         }
         // Rows that were left out can still be fetched with what is wrong with them, and for that the file is needed.
-        if report.bad_rows == 0 {
-            store::forget_file(database, id).await?;
+        // What is committed is done; at the latest the file goes with the draft.
+        if report.bad_rows == 0
+            && let Err(error) = store::forget_file(database, id).await
+        {
+            tracing::warn!(?error, draft.id = id.to_global(), "the file of an applied draft is still kept");
         }
         Ok(())
     }
@@ -185,14 +190,15 @@ impl Directory {
         let version = index.version();
         let stamp = self.stamp(&index, &Actor(draft.row.actor.clone()));
         (source.only, source.guards_removals) = (None, false);
-        let Outcome { findings, .. } = compare(self, (index, stamp), &connection, &source, TOLD, &mut output).await?;
+        let state = (index, stamp);
+        let Outcome { findings, .. } = compare_file(self, state, &connection, &source, TOLD, &mut output).await?;
         connection.rollback().await?;
         for problem in findings.errors.listed {
             output.tell(Some(problem.line), problem.value.clone().unwrap_or_default(), problem.message);
         }
         let left: Vec<_> = std::mem::take(&mut output.expected).into_iter().collect();
-        for ((line, _), (_, email)) in left {
-            output.tell(line, email, "would not change anything any more".to_owned());
+        for ((line, _), (_, detail)) in left {
+            output.tell(line, detail, "would not change anything any more".to_owned());
         }
         output.moved.sort_by_key(|moved| moved.line);
         Ok(Error::Moved {
@@ -205,7 +211,7 @@ impl Directory {
     }
 }
 
-fn check(report: &DraftReport, options: ApplyOptions) -> Result<()> {
+fn check(kind: ImportKind, report: &DraftReport, options: ApplyOptions) -> Result<()> {
     if report.is_refused {
         let message =
             "the file cannot be imported as it is; look at the draft's errors, mend the file and send it again";
@@ -220,22 +226,24 @@ fn check(report: &DraftReport, options: ApplyOptions) -> Result<()> {
     }
     match report.removals_to_confirm {
         Some(count) if options.confirm_removals != Some(count) => {
-            let message = format!("{count} users would be removed; if that is meant, confirm the number: {count}");
+            let what = match kind {
+                ImportKind::Users => "users",
+                ImportKind::OrgUnits => "org units",
+            };
+            let message = format!("{count} {what} would be removed; if that is meant, confirm the number: {count}");
             Err(Error::invalid("confirmRemovals", "REMOVALS_NOT_CONFIRMED", message))
         }
         _ => Ok(()),
     }
 }
 
-fn source(file: File, draft: &Draft, report: &DraftReport, options: ApplyOptions, has_moved: bool) -> Result<Source> {
-    let mut how: ImportOptions = serde_json::from_str(&draft.row.options).map_err(Error::internal)?;
-    how.confirm_removals = options.confirm_removals;
+fn source(file: File, draft: &Draft, report: &DraftReport, how: ApplyOptions, has_moved: bool) -> Result<Source> {
+    let options = ImportOptions { confirm_removals: how.confirm_removals, ..options(&draft.row)? };
     Ok(Source {
-        file: Arc::new(file),
-        options: how,
         skip: report.bad.bitmap(),
         only: (!has_moved).then(|| report.changed.bitmap()),
         guards_removals: !has_moved,
+        ..Source::new(Arc::new(file), draft.row.kind, options)
     })
 }
 
@@ -270,7 +278,7 @@ struct Differences {
     count: u64,
 }
 
-/// What tells the changes of one comparison apart: the line, or the user that the file does not have.
+/// What tells the changes of one comparison apart: the line, or the record that the file does not have.
 type Key = (Option<u64>, String);
 
 fn key(change: &RowChange) -> Key {
@@ -283,10 +291,10 @@ impl Differences {
         Ok(self.hasher.hash_one(serde_json::to_vec(change).map_err(Error::internal)?))
     }
 
-    fn tell(&mut self, line: Option<u64>, email: String, message: String) {
+    fn tell(&mut self, line: Option<u64>, detail: String, message: String) {
         self.count += 1;
         if self.moved.len() < TOLD {
-            self.moved.push(Moved { line, email, message });
+            self.moved.push(Moved { line, detail, message });
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use entity::ImportDraftId;
-use entity::import_draft::{self, Column, DraftState};
+use entity::import_draft::{self, Column, DraftState, ImportKind};
 use futures_util::{Stream, stream};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
@@ -16,9 +16,10 @@ use uuid::Uuid;
 
 use super::impact::WhatIf;
 use super::store::{self, Update};
-use super::{Draft, DraftReport, Lines};
-use crate::directory::csv::{ImportOptions, Outcome, Output, RowChange, Source, Step, settle};
+use super::{Draft, DraftReport, Lines, options};
+use crate::directory::csv::{Outcome, Output, RowChange, Source, Step, settle};
 use crate::directory::{Actor, Directory, Error, Result};
+use crate::index::Index;
 use crate::value::GlobalId;
 
 /// How long a process that works on a draft may be silent before another one takes over.
@@ -144,7 +145,7 @@ impl Directory {
         let directory = self.clone();
         tokio::spawn(async move {
             // A draft whose comparison fails is left as it is, for whoever finds its lease run out.
-            if let Err(error) = directory.work(id, file, &job).await {
+            if let Err(error) = Box::pin(directory.work(id, file, &job)).await {
                 tracing::warn!(?error, draft = id.to_global(), "a draft could not be compared");
             }
             if let Entry::Occupied(entry) = directory.jobs().lock().entry(id)
@@ -201,13 +202,13 @@ impl Directory {
         if !store::start_over(database, (id, self.worker())).await? {
             return Ok(());
         }
-        let mut options: ImportOptions = serde_json::from_str(&row.options).map_err(Error::internal)?;
+        let mut options = options(&row)?;
         (options.progress, options.total) = (job.done.clone(), job.total.clone());
         let (connection, index) = self.begin_read_at().await?;
         let base = index.version();
-        let mut source = Source { file, options, skip: RoaringBitmap::new(), only: None, guards_removals: false };
+        let mut source = Source { guards_removals: false, ..Source::new(file, row.kind, options) };
         let stamp = self.stamp(&index, &Actor(row.actor.clone()));
-        let mut output = Found::new(self, id, WhatIf::new(index.clone()));
+        let mut output = Found::new(self, id, (index.clone(), row.kind));
         let compared = settle(self, (index, stamp), &connection, &mut source, KEPT, &mut output).await;
         connection.rollback().await?;
         let Outcome { report, findings } = compared?;
@@ -308,6 +309,8 @@ struct Found<'a> {
     changed: RoaringBitmap,
     digest: Fingerprint,
     what_if: WhatIf,
+    /// What it all begins with, should it begin again.
+    base: (Index, ImportKind),
 }
 
 /// Tells whether two comparisons find the same.
@@ -333,7 +336,7 @@ fn taken_away() -> Error {
 }
 
 impl<'a> Found<'a> {
-    fn new(directory: &'a Directory, id: ImportDraftId, what_if: WhatIf) -> Self {
+    fn new(directory: &'a Directory, id: ImportDraftId, base: (Index, ImportKind)) -> Self {
         Self {
             directory,
             draft: (id, directory.worker()),
@@ -341,7 +344,8 @@ impl<'a> Found<'a> {
             stored: 0,
             changed: RoaringBitmap::new(),
             digest: Fingerprint::default(),
-            what_if,
+            what_if: WhatIf::new(base.0.clone(), base.1),
+            base,
         }
     }
 
@@ -387,8 +391,7 @@ impl Output for Found<'_> {
         if !store::start_over(self.directory.database(), self.draft).await? {
             return Err(taken_away());
         }
-        let what_if = self.what_if.again();
-        *self = Self::new(self.directory, id, what_if);
+        *self = Self::new(self.directory, id, self.base.clone());
         Ok(())
     }
 }

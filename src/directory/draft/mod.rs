@@ -11,7 +11,7 @@ mod mapping;
 mod store;
 
 pub use apply::{ApplyOptions, Moved};
-pub use impact::Impact;
+pub use impact::{Impact, Mover};
 pub use job::Progress;
 pub use mapping::ColumnMapping;
 pub use store::DraftPage;
@@ -22,7 +22,7 @@ use std::io::Seek;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use entity::ImportDraftId;
-use entity::import_draft::{self, DraftState};
+use entity::import_draft::{self, DraftState, ImportKind};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -44,6 +44,8 @@ const PAGE: u64 = 5_000;
 pub struct NewDraft {
     /// The file.
     pub file: File,
+    /// What its rows are.
+    pub kind: ImportKind,
     /// What it is called.
     pub file_name: String,
     /// How to read and compare it.
@@ -63,13 +65,13 @@ pub struct DraftReport {
     pub columns: Vec<(String, String)>,
     /// Rows read.
     pub rows: u64,
-    /// Users made.
+    /// Records made.
     pub created: u64,
-    /// Users changed, themselves or in their accounts.
+    /// Records changed; users themselves or in their accounts.
     pub updated: u64,
     /// Rows that say what is so already.
     pub unchanged: u64,
-    /// Users removed because the file does not have them.
+    /// Records removed because the file does not have them.
     pub removed: u64,
     /// How many removals must be confirmed.
     pub removals_to_confirm: Option<u64>,
@@ -89,7 +91,7 @@ pub struct DraftReport {
     pub bad_rows: u64,
     /// Whether something is wrong with the file as a whole, so that leaving rows out does not help.
     pub is_refused: bool,
-    /// What the org units' members come to.
+    /// The org units that come, go, or whose number of members changes, by their paths.
     pub impact: Vec<Impact>,
     /// The first rows that would do something else, when the draft was last refused for that.
     pub moved: Vec<Moved>,
@@ -133,7 +135,7 @@ impl Directory {
     /// `Invalid` where the same request came with another file, or a remembered mapping is not known and none is given;
     /// `LimitExceeded` where too many drafts are open; where the database is busy or away.
     pub async fn create_draft(&self, actor: &Actor, new: NewDraft) -> Result<ImportDraftId> {
-        let NewDraft { file, file_name, mut options, client_mutation_id, mapping } = new;
+        let NewDraft { file, kind, file_name, mut options, client_mutation_id, mapping } = new;
         if let Some(name) = &mapping {
             self.remember_mapping(name, &mut options.mapping).await?;
         }
@@ -143,7 +145,7 @@ impl Directory {
         if let Some(id) = &client_mutation_id
             && let Some(known) = store::by_client_id(self.database(), id).await?
         {
-            return same_request(&known, &sha256, &options);
+            return same_request(&known, kind, &sha256, &options);
         }
         if store::count_open(self.database()).await? >= OPEN {
             return Err(Error::LimitExceeded { what: "the number of open import drafts", limit: OPEN });
@@ -151,6 +153,7 @@ impl Directory {
         let now = self.clock().now();
         let row = import_draft::Model {
             id: self.clock().id(),
+            kind,
             state: DraftState::Comparing,
             actor: actor.0.clone(),
             client_mutation_id: client_mutation_id.clone(),
@@ -179,7 +182,7 @@ impl Directory {
             Err(Error::AlreadyExists { .. }) if client_mutation_id.is_some() => {
                 let known = store::by_client_id(self.database(), client_mutation_id.as_deref().unwrap_or_default());
                 let known = known.await?.ok_or_else(|| super::missing(id))?;
-                return same_request(&known, &sha256, &options);
+                return same_request(&known, kind, &sha256, &options);
             }
             Err(error) => return Err(error),
         }
@@ -253,7 +256,7 @@ impl Directory {
         }
         let file = store::file(self.database(), &draft.row, self.spool()).await?;
         let file = file.ok_or_else(|| not_now(&draft.row, "written row by row"))?;
-        let options: ImportOptions = serde_json::from_str(&draft.row.options).map_err(Error::internal)?;
+        let options = options(&draft.row)?;
         let spool = self.spool().to_owned();
         let write = move || {
             let sink = std::io::BufWriter::new(tempfile::tempfile_in(spool)?);
@@ -262,7 +265,7 @@ impl Directory {
             written.rewind()?;
             Ok::<_, std::io::Error>((written, rows))
         };
-        tokio::task::spawn_blocking(write).await.map_err(Error::internal)?.map_err(Error::internal)
+        Ok(tokio::task::spawn_blocking(write).await.map_err(Error::internal)??)
     }
 
     pub(super) fn jobs(&self) -> &Jobs {
@@ -276,8 +279,8 @@ impl Directory {
 }
 
 /// The draft that a request made when it came before.
-fn same_request(known: &import_draft::Model, sha256: &str, options: &str) -> Result<ImportDraftId> {
-    if known.file_sha256 == sha256 && known.options == options {
+fn same_request(known: &import_draft::Model, kind: ImportKind, sha256: &str, options: &str) -> Result<ImportDraftId> {
+    if known.kind == kind && known.file_sha256 == sha256 && known.options == options {
         return Ok(known.id);
     }
     Err(Error::invalid(
@@ -285,6 +288,12 @@ fn same_request(known: &import_draft::Model, sha256: &str, options: &str) -> Res
         "IDEMPOTENCY_MISMATCH",
         "this id came before with another file or other options; give every import an id of its own",
     ))
+}
+
+/// How the file of a draft is read and compared.
+fn options(draft: &import_draft::Model) -> Result<ImportOptions> {
+    let options: ImportOptions = serde_json::from_str(&draft.options).map_err(Error::internal)?;
+    Ok(options.limited(draft.kind))
 }
 
 fn not_now(draft: &import_draft::Model, what: &str) -> Error {

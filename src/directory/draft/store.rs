@@ -55,7 +55,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?.map_err(Error::internal)
+    Ok(tokio::task::spawn_blocking(work).await.map_err(Error::internal)??)
 }
 
 /// Makes a draft with its file, a piece at a time, so that no other write waits long. The row comes first: should the

@@ -1,5 +1,6 @@
 //! IMPORT DRAFTS: imports that are read and compared first, looked at, and then applied.
 
+mod impact;
 mod mutation;
 mod subscription;
 
@@ -7,11 +8,14 @@ pub(crate) use mutation::ImportDraftMutation;
 pub(crate) use subscription::ImportDraftSubscription;
 
 use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
-use entity::{ImportDraftId, UserId};
+use entity::import_draft;
+use entity::{ImportDraftId, OrgUnitId, UserId};
+
+use impact::ImportImpact;
 
 use super::context::ContextExt;
 use super::error::Result;
-use super::import::{ImportEncoding, ImportProblem};
+use super::import::{ImportEncoding, ImportKind, ImportProblem};
 use super::org_unit::OrgUnit;
 use super::page::{Connection, Edge, Paging, Slice, Total};
 use super::scalar::{DateTime, parse_id, to_id};
@@ -38,7 +42,7 @@ pub(crate) enum ImportDraftState {
     Interrupted,
 }
 
-/// What an import makes of a user.
+/// What an import makes of a user or an org unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::directory::csv::ChangeKind")]
 pub(crate) enum ImportChangeKind {
@@ -75,38 +79,32 @@ pub(crate) struct ImportProgress {
 pub(crate) struct ImportColumn {
     /// Its header.
     header: String,
-    /// The title of the attribute or the name of the integration that its cells go to, or `ID`; null for a column that
-    /// is not read.
+    /// What its cells are, by the title of that column in an export: that of an attribute, the name of an integration,
+    /// `ID`, or of org units such as `Path`; null for a column that is not read.
     holds: Option<String>,
-}
-
-/// What a draft would do to the members of one org unit.
-#[derive(Clone, Debug, SimpleObject)]
-pub(crate) struct ImportImpact {
-    /// The unit.
-    org_unit: OrgUnit,
-    /// How many members it had when the draft was compared.
-    members_before: u64,
-    /// How many it would have.
-    members_after: u64,
 }
 
 /// A row that would do something else than the draft says, since the directory has moved.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct ImportMoved {
-    /// The line of the row; null where it is about a user that the file does not have.
+    /// The line of the row; null where it is about a user or an org unit that the file does not have.
     line: Option<u64>,
-    /// The email of whom it is about.
-    email: String,
+    /// The email of the user that it is about; null for an org unit.
+    email: Option<String>,
+    /// The path of the org unit that it is about; null for a user.
+    path: Option<String>,
     /// What is different.
     message: String,
 }
 
-/// What a draft would make of one user.
+/// What a draft would make of one user or org unit.
 #[derive(Clone, Debug, Description)]
-pub(crate) struct ImportChange(RowChange);
+pub(crate) struct ImportChange {
+    change: RowChange,
+    kind: import_draft::ImportKind,
+}
 
-/// What a draft would make of one column of a user, as cells of an export.
+/// What a draft would make of one column of a user or an org unit, as cells of an export.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct ImportCellChange {
     /// The column's title.
@@ -119,32 +117,44 @@ pub(crate) struct ImportCellChange {
 
 #[Object(use_type_description)]
 impl ImportChange {
-    /// The line of the user's row; null if the file does not have the user.
+    /// The line of its row; null if the file does not have it.
     async fn line(&self) -> Option<u64> {
-        self.0.line
+        self.change.line
     }
 
-    /// What becomes of the user.
+    /// What becomes of it.
     async fn kind(&self) -> ImportChangeKind {
-        self.0.kind.into()
+        self.change.kind.into()
     }
 
-    /// The user as it is now; null for one that is to be made, or is gone.
+    /// The user as it is now; null for one that is to be made, or is gone, and for an org unit.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.record.as_deref().and_then(|id| UserId::parse(id).ok()) {
+        match self.change.record.as_deref().and_then(|id| UserId::parse(id).ok()) {
             Some(id) => User::find(ctx, id).await,
             None => Ok(None),
         }
     }
 
-    /// The name afterwards; of one that goes, the name it has.
-    async fn name(&self) -> &str {
-        &self.0.label
+    /// The org unit as it is now; null for one that is to be made, or is gone, and for a user.
+    async fn org_unit(&self, ctx: &Context<'_>) -> Result<Option<OrgUnit>> {
+        let id = self.change.record.as_deref().and_then(|id| OrgUnitId::parse(id).ok());
+        let index = ctx.directory()?.index();
+        Ok(id.and_then(|id| index.org_unit(id)).cloned().map(OrgUnit::new))
     }
 
-    /// The primary email afterwards; of one that goes, the email it has.
-    async fn email(&self) -> &str {
-        &self.0.detail
+    /// The name afterwards; of what goes, the name it has.
+    async fn name(&self) -> &str {
+        &self.change.label
+    }
+
+    /// A user's primary email afterwards; of one that goes, the email it has. Null for an org unit.
+    async fn email(&self) -> Option<&str> {
+        (self.kind == import_draft::ImportKind::Users).then_some(self.change.detail.as_str())
+    }
+
+    /// The path at which an org unit would stand; of one that goes, the path that it has. Null for a user.
+    async fn path(&self) -> Option<&str> {
+        (self.kind == import_draft::ImportKind::OrgUnits).then_some(self.change.detail.as_str())
     }
 
     /// The columns that change.
@@ -153,12 +163,12 @@ impl ImportChange {
             let csv::CellChange { column, before, after } = cell.clone();
             ImportCellChange { column, before, after }
         };
-        self.0.cells.iter().map(show).collect()
+        self.change.cells.iter().map(show).collect()
     }
 
     /// What else happens for it, in words: whose accounts it gets, whom it becomes one with.
     async fn notes(&self) -> &[String] {
-        &self.0.notes
+        &self.change.notes
     }
 }
 
@@ -188,6 +198,11 @@ impl ImportDraft {
     /// The draft's id.
     async fn id(&self) -> ID {
         to_id(self.0.row.id)
+    }
+
+    /// What the rows of its file are.
+    async fn kind(&self) -> ImportKind {
+        self.0.row.kind.into()
     }
 
     /// How far it is.
@@ -269,12 +284,12 @@ impl ImportDraft {
         self.count(|report| report.rows)
     }
 
-    /// How many users would be made.
+    /// How many users, or org units, would be made.
     async fn created(&self) -> u64 {
         self.count(|report| report.created)
     }
 
-    /// How many users would change, themselves or in their accounts.
+    /// How many would change; users themselves or in their accounts.
     async fn updated(&self) -> u64 {
         self.count(|report| report.updated)
     }
@@ -284,7 +299,7 @@ impl ImportDraft {
         self.count(|report| report.unchanged)
     }
 
-    /// How many users would be removed because the file does not have them.
+    /// How many would be removed because the file does not have them.
     async fn removed(&self) -> u64 {
         self.count(|report| report.removed)
     }
@@ -319,32 +334,44 @@ impl ImportDraft {
         self.report().is_some_and(|report| report.is_refused)
     }
 
-    /// How many removals must be confirmed, since they are more than a tenth of all users; null where none must.
+    /// How many removals must be confirmed, since they are more than a tenth of all; null where none must.
     async fn removals_to_confirm(&self) -> Option<u64> {
         self.report()?.removals_to_confirm
     }
 
-    /// The org units whose number of members would change, by their paths.
-    async fn impact(&self, ctx: &Context<'_>) -> Result<Vec<ImportImpact>> {
+    /// The org units that would come, go, or have other members, by their paths.
+    async fn impact(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<ImportImpact>> {
+        let window = Paging { first, after, last, before }.window(|cursor| cursor.parse::<usize>().ok())?;
         let index = ctx.directory()?.index();
         let impact = self.report().map(|report| report.impact.as_slice()).unwrap_or_default();
-        let show = |impact: &directory::Impact| {
-            let org_unit = OrgUnit(index.org_unit(impact.org_unit)?.clone());
-            Some(ImportImpact { org_unit, members_before: impact.before, members_after: impact.after })
-        };
-        Ok(impact.iter().filter_map(show).collect())
+        let slice = window.cut(impact.iter().enumerate().collect(), |(position, _)| *position);
+        Ok(Connection::new(slice, Total::Known(impact.len() as u64), index.version(), |(position, impact)| Edge {
+            cursor: position.to_string(),
+            node: ImportImpact(impact.clone()),
+        }))
     }
 
     /// The first rows that would do something else, when the draft was last refused for that.
     async fn moved(&self) -> Vec<ImportMoved> {
         let moved = self.report().map(|report| report.moved.clone()).unwrap_or_default();
-        moved
-            .into_iter()
-            .map(|moved| ImportMoved { line: moved.line, email: moved.email, message: moved.message })
-            .collect()
+        let is_user = self.0.row.kind == import_draft::ImportKind::Users;
+        let show = |directory::Moved { line, detail, message }| {
+            let (email, path) = if is_user { (Some(detail), None) } else { (None, Some(detail)) };
+            ImportMoved { line, email, path, message }
+        };
+        moved.into_iter().map(show).collect()
     }
 
-    /// What it would change, user by user, in the order of its file.
+    /// What it would change, record by record, in the order of its file.
     async fn changes(
         &self,
         ctx: &Context<'_>,
@@ -364,7 +391,7 @@ impl ImportDraft {
         let slice = Slice { items: page.rows, has_previous: page.has_previous, has_next: page.has_next };
         Ok(Connection::new(slice, Total::Known(total), directory.version(), |(position, change)| Edge {
             cursor: position.to_string(),
-            node: ImportChange(change),
+            node: ImportChange { change, kind: self.0.row.kind },
         }))
     }
 

@@ -1,25 +1,31 @@
 //! What can be done with import drafts.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Upload};
 use entity::ImportDraftId;
+use entity::import_draft::DraftState;
 
 use super::ImportDraft;
 use crate::directory::{self, ApplyOptions, Error, NewDraft};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
-use crate::graphql::import::{ImportOptionsInput, ImportRows};
+use crate::graphql::import::{ImportKind, ImportOptionsInput, ImportRows};
 use crate::graphql::scalar::parse_id;
 
-/// How long a client waits for a draft to be applied before it gets the draft as it is by then.
+/// The longest that a client waits for a draft to be applied before it gets the draft as it is by then.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A file to draft an import of.
 #[derive(Debug, InputObject)]
 pub(crate) struct CreateImportDraftInput {
-    /// The file, whose first row names its columns by titles or keys of attributes, or names of integrations.
+    /// The file, whose first row names its columns: of users by titles or keys of attributes, or names of integrations; of
+    /// org units by some of `ID`, `Path`, `Name`, `Parent`, `Description`, `Scope`, `Filter`, `Pinned` and `Excluded`.
     file: Upload,
+    /// What its rows are.
+    #[graphql(default_with = "ImportKind::Users")]
+    kind: ImportKind,
     /// How to read it.
     options: Option<ImportOptionsInput>,
     /// The name of a remembered column mapping. What it says of columns that the file has holds where `options` says
@@ -37,7 +43,7 @@ pub(crate) struct ApplyImportDraftInput {
     /// Whether rows that cannot be imported keep the others from it.
     #[graphql(default_with = "ImportRows::AllOrNothing")]
     rows: ImportRows,
-    /// How many users may be removed. Needed where the draft says so.
+    /// How many users, or org units, may be removed. Needed where the draft says so.
     confirm_removals: Option<u64>,
 }
 
@@ -71,7 +77,7 @@ pub(crate) struct ImportDraftMutation;
 
 #[Object]
 impl ImportDraftMutation {
-    /// Takes in a CSV file of users and begins to compare it with the directory. Answers at once; nothing changes until
+    /// Takes in a CSV file of users, or of org units, and begins to compare it with the directory. Answers at once; nothing changes until
     /// the draft is applied. The file comes as the multipart request of the GraphQL multipart specification.
     async fn create_import_draft(
         &self,
@@ -82,6 +88,7 @@ impl ImportDraftMutation {
         let upload = input.file.value(ctx).map_err(|cause| Failure(Error::internal(cause)))?;
         let new = NewDraft {
             file: upload.content,
+            kind: input.kind.into(),
             file_name: upload.filename,
             options: input.options.map(ImportOptionsInput::read).transpose()?.unwrap_or_default(),
             client_mutation_id: input.client_mutation_id,
@@ -93,7 +100,7 @@ impl ImportDraftMutation {
 
     /// Applies a draft: all of it in one changeset, or nothing. Refused with `CONFLICT` if the directory has moved in a
     /// way that changes what the draft does; `moved` tells how then, and it can be rebased. Answers when it is applied,
-    /// or after ten seconds with a draft that is still `APPLYING`.
+    /// or after ten seconds, and before the deadline of a request, with a draft that is still `APPLYING`.
     async fn apply_import_draft(
         &self,
         ctx: &Context<'_>,
@@ -104,10 +111,14 @@ impl ImportDraftMutation {
         let options =
             ApplyOptions { valid_rows: input.rows == ImportRows::ValidRows, confirm_removals: input.confirm_removals };
         let actor = ctx.actor();
-        let applied = directory.apply_draft(&actor, id, options);
-        let draft = match tokio::time::timeout(PATIENCE, applied).await {
+        let mut applied = pin!(directory.apply_draft(&actor, id, options));
+        let draft = match tokio::time::timeout(ctx.time_left().min(PATIENCE), &mut applied).await {
             Ok(applied) => applied?,
-            Err(_) => directory.draft(id).await?,
+            Err(_) => match directory.draft(id).await? {
+                draft if matches!(draft.row.state, DraftState::Applying | DraftState::Applied) => draft,
+                // It still waits for others to write.
+                _ => applied.await?,
+            },
         };
         Ok(ImportDraftPayload::new(draft))
     }

@@ -15,8 +15,8 @@ fn a_long_cell_is_a_problem_of_its_row() {
     assert_eq!(
         outcome.problems,
         [
-            "2 TOO_LONG [b] <12\"456> a cell has at most 5 bytes; this has 6",
-            "4 TOO_LONG [a] <123456> a cell has at most 5 bytes; this has 6",
+            "2 TOO_LONG [b] <12\"456> a cell has at most 5 bytes; this has 6; shorten it",
+            "4 TOO_LONG [a] <123456> a cell has at most 5 bytes; this has 6; shorten it",
         ]
     );
     assert_eq!(outcome.rows.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 5]);
@@ -29,9 +29,13 @@ fn a_file_over_a_limit_is_refused() {
     let bytes = b"a,b\n1,2\n3,4\n".to_vec();
     for (limits, rows, problem) in [
         (Limits { rows: 1, ..Limits::default() }, 1, "3 TOO_MANY_ROWS a file has at most 1 rows; split this one"),
-        (Limits { columns: 1, ..Limits::default() }, 0, "1 TOO_MANY_COLUMNS a file has at most 1 columns; this has 2"),
+        (
+            Limits { columns: 1, ..Limits::default() },
+            0,
+            "1 TOO_MANY_COLUMNS a file has at most 1 columns; this has 2; take some out",
+        ),
         (Limits { bytes: 11, ..Limits::default() }, 0, "1 TOO_LARGE a file has at most 11 bytes; split this one"),
-        (Limits { record: 2, ..Limits::default() }, 0, "1 TOO_LONG <a,b> a row has at most 2 bytes"),
+        (Limits { record: 2, ..Limits::default() }, 0, "1 TOO_LONG <a,b> a row has at most 2 bytes; shorten this one"),
     ] {
         let outcome = read_all(bytes.clone(), limited(limits));
         assert_eq!(outcome.problems, [problem]);
@@ -84,6 +88,19 @@ fn a_record_without_end_is_refused_after_its_first_mebibyte() {
         assert!(found.starts_with(problem), "{found}");
         assert!(read.load(Ordering::Relaxed) <= (1 << 20) + 64, "{head:?} {}", read.load(Ordering::Relaxed));
     }
+}
+
+#[test]
+fn a_row_of_a_million_cells_is_counted_and_not_kept() {
+    let file = format!("a,b\n\"x\"\"\"{},\"y\"\"\"\n1,2\n", ",".repeat(999_999));
+    let mut reader = Reader::open(Cursor::new(file), Options::default()).unwrap();
+    let mut row = Row::default();
+    let problem = spell(&reader.next(&mut row).unwrap_err());
+    assert!(problem.starts_with("2 WRONG_CELL_COUNT <x\"> the header has 2 cells, this row 1000001;"), "{problem}");
+    assert_eq!((row.len(), row.get(0)), (1_000_001, Some("x\"")));
+    assert!(row.cells.capacity() < 100_000, "{}", row.cells.capacity());
+    assert_eq!(reader.next(&mut row), Ok(true));
+    assert_eq!(row.cells().collect::<Vec<_>>(), ["1", "2"]);
 }
 
 #[test]

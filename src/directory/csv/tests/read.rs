@@ -48,10 +48,7 @@ fn utf16_is_taken_without_its_mark_only_where_it_is_declared() {
     let bytes = bytes_of("utf16-no-mark.csv");
     assert_eq!(
         read_all(bytes.clone(), Options::default()).problems,
-        [
-            "1 NOT_TEXT the character NUL stands here, so this is no text file; if it is UTF-16, save it with a byte-order \
-          mark, or as UTF-8"
-        ]
+        ["1 NOT_TEXT the file is UTF-16 LE without a byte-order mark; declare that, or save it as UTF-8"]
     );
     let declared = Options { encoding: Some(Encoding::Utf16Le), ..Options::default() };
     assert_eq!(cells_of(&read_all(bytes, declared)), PEOPLE);
@@ -76,6 +73,76 @@ fn windows_1252_is_taken_only_where_it_is_declared() {
         read_all(bytes_of("bom-quoted-header.csv"), declared).problems,
         ["1 WRONG_ENCODING the file is declared as Windows-1252 and begins with the mark of UTF-8"]
     );
+}
+
+/// The warning of a file that is read to its end as Windows-1252.
+fn doubted(bytes: &[u8]) -> Option<String> {
+    let declared = Options { encoding: Some(Encoding::Windows1252), ..Options::default() };
+    let mut reader = Reader::open(Cursor::new(bytes.to_vec()), declared).unwrap();
+    let mut row = Row::default();
+    while reader.next(&mut row).unwrap() {}
+    reader.warning().map(|warning| spell(&warning))
+}
+
+#[test]
+fn a_file_that_is_read_as_windows_1252_and_seems_not_to_be_is_told_once_at_its_line() {
+    let utf8 = "the file is declared as Windows-1252, and all of it is UTF-8, in which";
+    let odd = "look at the names, and declare another encoding or save the file as UTF-8";
+    for (text, told) in [
+        (
+            "Name,Email\r\nAnn,ann\r\nZoë,zoe\r\nJürgen,j\r\n",
+            format!("3 OTHER_ENCODING {utf8} `Ã«` is `ë`; declare UTF-8"),
+        ),
+        ("Name,Email\n\"a\nb\",x\n☃,y", format!("4 OTHER_ENCODING {utf8} `â˜ƒ` is `☃`; declare UTF-8")),
+    ] {
+        assert_eq!(doubted(text.as_bytes()), Some(told), "{text}");
+    }
+    // Andr‚ is how MS-DOS writes André; the other is Japanese, in Shift-JIS.
+    for (name, sign) in [(b"Andr\x82".as_slice(), "‚"), (b"\x8Cb\x8Eq", "Ž"), (b"\x82\xBD\x82\xC8\x82\xA9", "‚")] {
+        let told = format!("2 OTHER_ENCODING read as Windows-1252, `{sign}` stands within a word here; {odd}");
+        assert_eq!(doubted(&[b"Name,Email\n", name, b",x\n"].concat()), Some(told), "{sign}");
+    }
+    for text in [
+        "Name,Email\nAnn,ann\n",
+        "Name,Email\nZoë Åkesson,“Staff” – 5 €\n",
+        "Name,Email\nŠaran Œuvre Žižek,O’Brien\n",
+        "Name,Email\nfünf ‚Anführungen‘,„Rücken“ 3\u{2030} ‹x›\n",
+        // The second of these is not UTF-8, so the first is what stands there.
+        "Name,Email\nÃ«,x\né,y\n",
+    ] {
+        let (bytes, _, is_lossy) = encoding_rs::WINDOWS_1252.encode(text);
+        assert!(!is_lossy);
+        assert_eq!(doubted(&bytes), None, "{text}");
+    }
+}
+
+#[test]
+fn utf16_that_is_read_in_the_wrong_order_or_is_none_is_told_before_anything_is_read() {
+    let wide =
+        |encode: fn(u16) -> [u8; 2]| -> Vec<u8> { "Name,Email\nZoë,zoe\n".encode_utf16().flat_map(encode).collect() };
+    let (little, big) = (wide(u16::to_le_bytes), wide(u16::to_be_bytes));
+    let problems =
+        |bytes: &[u8], encoding| read_all(bytes.to_vec(), Options { encoding, ..Options::default() }).problems;
+    let (le, be) = (Some(Encoding::Utf16Le), Some(Encoding::Utf16Be));
+    for (bytes, declared, told) in [
+        (&little, be, "1 WRONG_ENCODING the file is declared as UTF-16 BE, and its bytes are UTF-16 LE; declare that"),
+        (&big, le, "1 WRONG_ENCODING the file is declared as UTF-16 LE, and its bytes are UTF-16 BE; declare that"),
+        (&big, None, "1 NOT_TEXT the file is UTF-16 BE without a byte-order mark; declare that, or save it as UTF-8"),
+        (
+            &big,
+            Some(Encoding::Windows1252),
+            "1 NOT_TEXT the file is UTF-16 BE without a byte-order mark; declare that, or save it as UTF-8",
+        ),
+        (
+            &b"Name,Email\nAnn,ann\n".to_vec(),
+            le,
+            "1 WRONG_ENCODING the file is declared as UTF-16 LE, and is not; declare its encoding, or save it as UTF-8",
+        ),
+    ] {
+        assert_eq!(problems(bytes, declared), [told]);
+    }
+    assert_eq!(problems(&little, le), [""; 0]);
+    assert_eq!(problems(&big, be), [""; 0]);
 }
 
 #[test]
@@ -179,7 +246,7 @@ fn a_misplaced_quote_ends_the_reading_at_the_line_on_which_its_cell_opens() {
             "unclosed-quote.csv",
             0,
             "2 UNCLOSED_QUOTE [Email] <\"zoe@corp.example,Engineer> the double quote that opens cell 2 is not closed \
-             before the end of the file",
+             before the end of the file; close it, or take it out",
         ),
         (
             "unclosed-quote-among-quoted.csv",

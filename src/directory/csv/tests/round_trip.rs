@@ -68,20 +68,18 @@ proptest! {
         let titles = &["ID", "Name", "Email", "Level; Grade"][..width];
         // A header of one column does not show what stands between cells.
         let delimiter = if width == 1 { Delimiter::Comma } else { delimiter };
-        let outcome = read_all(write(Style { raw, mark, delimiter }, titles, &rows), Options::default());
+        let read_raw = Options { raw, ..Options::default() };
+        let outcome = read_all(write(Style { raw, mark, delimiter }, titles, &rows), read_raw);
         prop_assert_eq!(&outcome.problems, &Vec::<String>::new());
         prop_assert_eq!(&outcome.header, titles);
-        let read: Vec<Vec<String>> = outcome
-            .rows
-            .into_iter()
-            .map(|(_, cells)| cells.iter().map(|cell| if raw { cell } else { restore(cell) }.to_owned()).collect())
-            .collect();
+        let read: Vec<Vec<String>> = outcome.rows.into_iter().map(|(_, cells)| cells).collect();
         prop_assert_eq!(read, rows);
     }
 
     #[test]
     fn a_safe_file_has_no_cell_that_runs(rows in prop::collection::vec(prop::collection::vec(text(), 3), 0..6)) {
-        let outcome = read_all(write(Style::default(), &["ID", "Name", "Email"], &rows), Options::default());
+        let raw = Options { raw: true, ..Options::default() };
+        let outcome = read_all(write(Style::default(), &["ID", "Name", "Email"], &rows), raw);
         for cell in outcome.rows.iter().flat_map(|(_, cells)| cells) {
             prop_assert_eq!(&*neutralise(restore(cell)), cell.as_str());
         }

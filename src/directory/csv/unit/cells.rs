@@ -8,7 +8,7 @@ use sea_orm::{ActiveEnum, Iterable};
 
 use crate::directory::org_unit::read_stored;
 use crate::filter::text::{Names, TextViolation, parse};
-use crate::filter::{Checked, Filter, Violation, check, normalise};
+use crate::filter::{Checked, Filter, Violation, check_with_texts, normalise};
 use crate::index::Index;
 use crate::value::{GlobalId, shorten};
 
@@ -25,7 +25,7 @@ pub(super) fn read_filter(cell: &str, names: &Names<'_>) -> Result<(Filter, Chec
         })?;
         let filter = by_id(filter, names);
         let in_place = |wrong: Violation| (wrong.code, format!("{}: {}", wrong.path, wrong.message));
-        let checked = check(&filter, names.catalogue);
+        let checked = check_with_texts(&filter, names);
         (filter, checked.map_err(|all| all.into_iter().map(in_place).collect::<Vec<Wrong>>())?)
     } else {
         let in_place = |wrong: TextViolation| {
@@ -35,18 +35,18 @@ pub(super) fn read_filter(cell: &str, names: &Names<'_>) -> Result<(Filter, Chec
         let checked = parsed.check(names);
         (parsed.filter, checked.map_err(|all| all.into_iter().map(in_place).collect::<Vec<Wrong>>())?)
     };
-    Ok((normalise(filter, names.catalogue), checked))
+    Ok((normalise(filter, names), checked))
 }
 
-/// A filter as its cell shows it.
-pub(super) fn show_filter(filter: &Filter) -> String {
-    serde_json::to_string(filter).unwrap_or_default()
+/// A filter as its cell shows it: as text, or as JSON where it is too long for that.
+pub(super) fn show_filter(filter: &Filter, text: &dyn Fn(&Filter) -> Option<String>) -> String {
+    text(filter).or_else(|| serde_json::to_string(filter).ok()).unwrap_or_default()
 }
 
 /// A filter in the form of the database as its cell shows it; empty for none.
-pub(super) fn show_stored(stored: Option<&serde_json::Value>) -> String {
+pub(super) fn show_stored(stored: Option<&serde_json::Value>, text: &dyn Fn(&Filter) -> Option<String>) -> String {
     let filter = stored.and_then(|stored| read_stored(stored.clone()).ok());
-    filter.map(|filter| show_filter(&filter)).unwrap_or_default()
+    filter.map(|filter| show_filter(&filter, text)).unwrap_or_default()
 }
 
 /// The same filter with the org units that it names by path named by id.
@@ -64,7 +64,7 @@ fn by_id(filter: Filter, names: &Names<'_>) -> Filter {
             }
             Filter::OrgUnit(unit)
         }
-        Filter::Name(_) | Filter::Email(_) | Filter::Attribute(_) | Filter::Account(_) => filter,
+        Filter::Name(_) | Filter::Email(_) | Filter::Attribute(_) | Filter::Account(_) | Filter::Text(_) => filter,
     }
 }
 

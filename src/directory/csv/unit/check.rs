@@ -6,7 +6,6 @@ use entity::OrgUnitId;
 use entity::org_unit::OrgUnitScope;
 
 use super::header::{Column, Columns};
-use super::path::join;
 use super::tree::Tree;
 use crate::directory::csv::Problem;
 use crate::directory::csv::import::ImportReport;
@@ -30,7 +29,7 @@ pub(super) fn check_tree(
     mut shapes: Vec<OrgUnitShape>,
     findings: &mut Findings,
 ) {
-    if tree.len() > ORG_UNITS && tree.len() > index.org_units().count() {
+    if tree.len() > ORG_UNITS && tree.len() > index.org_units().len() {
         let message = format!("there are at most {ORG_UNITS} org units; this would make {}", tree.len());
         findings.refuse(Problem::new(1, "LIMIT_EXCEEDED", message));
     }
@@ -116,7 +115,7 @@ fn keep_named(tree: &Tree, index: &Index, columns: &Columns, shapes: &[OrgUnitSh
             None => index.org_unit_filter(id).into_iter().flat_map(|filter| filter.org_units()).collect(),
         };
         for (asked, _) in asks.into_iter().filter(|(asked, _)| tree.removed.binary_search(asked).is_ok()) {
-            let path = join(index.org_unit_path(asked));
+            let path = index.path(asked);
             let message = format!(
                 "`{}` is not in the file and cannot be removed: the filter of `{}` names it; change the filter, or add a \
                  row for that unit",
@@ -161,7 +160,7 @@ pub(super) fn remove(
     report: &mut ImportReport,
     findings: &mut Findings,
 ) -> bool {
-    let (count, all) = (tree.removed.len() as u64, index.org_units().count() as u64);
+    let (count, all) = (tree.removed.len() as u64, index.org_units().len() as u64);
     report.removed = count;
     if count * 10 <= all || confirmed == Some(count) {
         return !findings.is_refused;

@@ -6,11 +6,10 @@ use sea_orm::ActiveEnum;
 
 use super::cells::{show_stored, show_users};
 use super::header::Column;
-use super::path::join;
 use crate::directory::csv::{Style, Writer};
 use crate::directory::{Directory, Error, Result};
 use crate::record::OrgUnitRecord;
-use crate::value::GlobalId;
+use crate::value::{GlobalId, join_path};
 
 impl Directory {
     /// The org units as a file that an import takes.
@@ -25,7 +24,8 @@ impl Directory {
         let below = |id, above: &str| {
             let between = if above.is_empty() { "" } else { "/" };
             let children = index.org_unit_children(id).iter().rev().filter_map(|id| index.org_unit(*id));
-            let at_path = |unit: &Arc<OrgUnitRecord>| format!("{above}{between}{}", join([unit.row.name.as_str()]));
+            let at_path =
+                |unit: &Arc<OrgUnitRecord>| format!("{above}{between}{}", join_path([unit.row.name.as_str()]));
             children.map(|unit| (unit, at_path(unit))).collect::<Vec<_>>()
         };
         let mut waiting = below(None, "");
@@ -38,7 +38,7 @@ impl Directory {
                 Column::Parent => unit.row.parent_id.map(GlobalId::to_global).unwrap_or_default(),
                 Column::Description => unit.row.description.clone(),
                 Column::Scope => unit.row.scope.to_value(),
-                Column::Filter => show_stored(unit.row.filter.as_ref()),
+                Column::Filter => show_stored(unit.row.filter.as_ref(), &|filter| index.filter_text(filter)),
                 Column::Pinned => show_users(&unit.pinned, &index),
                 Column::Excluded => show_users(&unit.excluded, &index),
             });

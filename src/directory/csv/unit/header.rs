@@ -1,22 +1,35 @@
-//! From the header row to what each column holds. The titles are fixed; case and blanks around them do not matter.
+//! From the header row to what each column holds. The titles are fixed, where no mapping says otherwise; case and blanks
+//! around them do not matter.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use crate::directory::csv::cell::restore;
-use crate::directory::csv::{Problem, Row};
-use crate::value::{fold, nearest, shorten};
+use serde::{Deserialize, Serialize};
 
-/// What a column holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Column {
+use crate::directory::csv::errors::TITLES;
+use crate::directory::csv::header::suggest;
+use crate::directory::csv::{ColumnSource, Mapping, Problem, Row};
+use crate::value::{fold, shorten};
+
+/// What a column of a file of org units holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Column {
+    /// The unit's id, by which the row is matched.
     Id,
+    /// The names from the root down to it.
     Path,
+    /// Its name.
     Name,
+    /// The id or the path of the unit above.
     Parent,
+    /// What it is for.
     Description,
+    /// Among whom its filter selects.
     Scope,
+    /// Its filter.
     Filter,
+    /// The users who are members whatever the filter says.
     Pinned,
+    /// The users who are never members.
     Excluded,
 }
 
@@ -53,72 +66,49 @@ impl Column {
     }
 }
 
-/// The columns of a file: where each stands, and its title there.
-pub(super) struct Columns(HashMap<Column, (usize, String)>);
+/// The columns of a file: what each is called and what it holds, if it is read.
+pub(super) struct Columns(Vec<(String, Option<Column>)>);
 
 impl Columns {
-    /// Finds what each column holds by its title.
+    /// Finds what each column holds: what `mapping` says of it, or what its title says.
     ///
     /// # Errors
     /// All that is wrong with the header, at once.
-    pub(super) fn find(header: &Row, ignore_unknown: bool) -> Result<Self, Vec<Problem>> {
-        let mut found = HashMap::new();
-        let mut problems = Vec::new();
-        let mut refuse = |code, title: &str, message: String| {
-            let title = Some(title).filter(|title| !title.is_empty());
-            problems.push(Problem::new(header.line(), code, message).in_column(title));
-        };
-        for (place, cell) in header.cells().enumerate() {
-            let title = restore(cell).trim();
-            let folded = fold(title);
-            let column = Column::ALL.into_iter().find(|column| fold(column.title()) == folded);
-            match column {
-                Some(column) if found.contains_key(&column) => {
-                    let message = format!("the file has more than one column `{title}`; remove or rename one");
-                    refuse("DUPLICATE_COLUMN", title, message);
-                }
-                Some(column) => {
-                    found.insert(column, (place, title.to_owned()));
-                }
-                None if ignore_unknown => {}
-                None if title.is_empty() => {
-                    let message = format!("column {} has no title; give it one, or have it ignored", place + 1);
-                    refuse("EMPTY_HEADER", title, message);
-                }
-                None => {
-                    let near = nearest(title, Column::ALL.map(Column::title));
-                    let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                    let message = format!(
-                        "a file of org units has no column `{}`{hint}; rename it, or have it ignored",
-                        shorten(title)
-                    );
-                    refuse("UNKNOWN_COLUMN", title, message);
-                }
-            }
+    pub(super) fn find(header: &Row, mapping: &Mapping) -> Result<Self, Vec<Problem>> {
+        let titles: Vec<String> = header.cells().map(|title| title.trim().to_owned()).collect();
+        let mut search = Search { line: header.line(), titles: &titles, problems: Vec::new() };
+        let mapped = search.mapped(mapping);
+        let found: Vec<Found> = mapped
+            .into_iter()
+            .enumerate()
+            .map(|(place, mapped)| mapped.unwrap_or_else(|| search.by_title(place, mapping.ignore_unknown)))
+            .collect();
+        search.check(&found);
+        if !search.problems.is_empty() {
+            return Err(search.problems);
         }
-        for other in [Column::Name, Column::Parent] {
-            if let (Some(_), Some((_, title))) = (found.get(&Column::Path), found.get(&other)) {
-                let message = format!("`Path` says what `{title}` says; remove one of the two");
-                refuse("DUPLICATE_TARGET", title, message);
-            }
-        }
-        if ![Column::Id, Column::Path, Column::Name].iter().any(|column| found.contains_key(column)) {
-            let title = Column::Path.title();
-            let message = "the file has no column `Path`, by which units are told apart; add it, or `ID` or `Name`";
-            refuse("MISSING_COLUMN", title, message.to_owned());
-        }
-        if problems.is_empty() { Ok(Self(found)) } else { Err(problems) }
+        Ok(Self(titles.into_iter().zip(found.into_iter().map(Found::column)).collect()))
+    }
+
+    /// Each column's title, and the title of what it holds in an export; empty for one that is not read.
+    pub(super) fn describe(&self) -> Vec<(String, String)> {
+        let holds = |column: Option<Column>| column.map(Column::title).unwrap_or_default().to_owned();
+        self.0.iter().map(|(title, column)| (title.clone(), holds(*column))).collect()
+    }
+
+    fn place(&self, column: Column) -> Option<usize> {
+        self.0.iter().position(|(_, held)| *held == Some(column))
     }
 
     /// Whether the file has a column.
     pub(super) fn has(&self, column: Column) -> bool {
-        self.0.contains_key(&column)
+        self.place(column).is_some()
     }
 
     /// What a row has in a column, trimmed; none where the file has no such column.
     pub(super) fn cell<'a>(&self, row: &'a Row, column: Column) -> Option<&'a str> {
-        let (place, _) = self.0.get(&column)?;
-        Some(restore(row.get(*place).unwrap_or_default()).trim())
+        let place = self.place(column)?;
+        Some(row.get(place).unwrap_or_default().trim())
     }
 
     /// A problem with the cell of a row, in the first of these columns that the file has.
@@ -129,7 +119,144 @@ impl Columns {
         (code, message): (&'static str, String),
         value: &str,
     ) -> Problem {
-        let title = columns.iter().find_map(|column| self.0.get(column)).map(|(_, title)| title.as_str());
+        let title = columns.iter().find_map(|column| self.place(*column)).map(|place| self.0[place].0.as_str());
         Problem::new(line, code, message).in_column(title).of_value(value)
+    }
+}
+
+/// What a column was found to hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Column(Column),
+    /// Nothing that is read.
+    Nothing,
+    /// Nothing that could be found out, which was said.
+    Refused,
+}
+
+impl Found {
+    fn column(self) -> Option<Column> {
+        match self {
+            Self::Column(column) => Some(column),
+            Self::Nothing | Self::Refused => None,
+        }
+    }
+}
+
+struct Search<'a> {
+    line: u64,
+    titles: &'a [String],
+    problems: Vec<Problem>,
+}
+
+impl Search<'_> {
+    /// What the mapping says, per column.
+    fn mapped(&mut self, mapping: &Mapping) -> Vec<Option<Found>> {
+        let folded: Vec<String> = self.titles.iter().map(|title| fold(title)).collect();
+        let mut mapped = vec![None; self.titles.len()];
+        let mut seen = HashSet::new();
+        for (title, source) in &mapping.columns {
+            let wanted = fold(title);
+            if !seen.insert(wanted.clone()) {
+                self.report("DUPLICATE_MAPPING", title, format!("`{}` is mapped twice", shorten(title)));
+                continue;
+            }
+            let found = resolve(source).unwrap_or_else(|| {
+                let known = Column::ALL.map(|column| format!("`{}`", column.title())).join(", ");
+                let message = format!("a column of a file of org units holds nothing but {known}");
+                self.report("UNKNOWN_MAPPING", title, message);
+                Found::Refused
+            });
+            if !folded.contains(&wanted) {
+                let hint = suggest(title, self.titles.iter().map(String::as_str));
+                let message = format!("`{}` is mapped, and the file has no such column{hint}", shorten(title));
+                self.report("UNKNOWN_MAPPING", title, message);
+            }
+            for (place, _) in folded.iter().enumerate().filter(|(_, known)| **known == wanted) {
+                mapped[place] = Some(found);
+            }
+        }
+        for (title, source) in &mapping.remembered {
+            // What was remembered of a file of users says nothing here.
+            if let Some(place) = folded.iter().position(|known| *known == fold(title))
+                && mapped[place].is_none()
+            {
+                mapped[place] = resolve(source);
+            }
+        }
+        mapped
+    }
+
+    /// What the title of a column that is not mapped stands for.
+    fn by_title(&mut self, place: usize, ignore_unknown: bool) -> Found {
+        let title = self.titles[place].as_str();
+        let folded = fold(title);
+        if let Some(column) = Column::ALL.into_iter().find(|column| fold(column.title()) == folded) {
+            return Found::Column(column);
+        }
+        // What an error file says of a row is for people.
+        if ignore_unknown || TITLES.iter().any(|own| fold(own) == folded) {
+            return Found::Nothing;
+        }
+        if title.is_empty() {
+            let message = format!("column {} has no title; give it one, or have it ignored", place + 1);
+            self.report("EMPTY_HEADER", title, message);
+        } else {
+            let hint = suggest(title, Column::ALL.map(Column::title));
+            let message = format!(
+                "a file of org units has no column `{}`{hint}; rename it, map it, or have it ignored",
+                shorten(title)
+            );
+            self.report("UNKNOWN_COLUMN", title, message);
+        }
+        Found::Refused
+    }
+
+    /// Refuses columns that say the same, and files that do not tell their units apart.
+    fn check(&mut self, found: &[Found]) {
+        let titles = self.titles;
+        let place = |column: Column| found.iter().position(|held| held.column() == Some(column));
+        for (at, column) in found.iter().enumerate().filter_map(|(at, held)| Some((at, held.column()?))) {
+            let title = &titles[at];
+            match place(column).filter(|before| *before < at).map(|before| &titles[before]) {
+                Some(before) if fold(before) == fold(title) => {
+                    let message =
+                        format!("the file has more than one column `{}`; remove or rename one", shorten(title));
+                    self.report("DUPLICATE_COLUMN", title, message);
+                }
+                Some(before) => {
+                    let (one, other) = (shorten(before), shorten(title));
+                    let message = format!("`{one}` and `{other}` stand for the same; have one of them ignored");
+                    self.report("DUPLICATE_TARGET", title, message);
+                }
+                None => {}
+            }
+        }
+        for other in [Column::Name, Column::Parent] {
+            if let (Some(path), Some(other)) = (place(Column::Path), place(other)) {
+                let (path, title) = (&titles[path], &titles[other]);
+                let message = format!("`{}` says what `{}` says; remove one of the two", shorten(path), shorten(title));
+                self.report("DUPLICATE_TARGET", title, message);
+            }
+        }
+        if [Column::Id, Column::Path, Column::Name].into_iter().all(|column| place(column).is_none()) {
+            let message = "the file has no column `Path`, by which units are told apart; add it, or `ID` or `Name`";
+            self.report("MISSING_COLUMN", Column::Path.title(), message.to_owned());
+        }
+    }
+
+    fn report(&mut self, code: &'static str, title: &str, message: String) {
+        let title = Some(title).filter(|title| !title.is_empty());
+        self.problems.push(Problem::new(self.line, code, message).in_column(title));
+    }
+}
+
+/// What a column holds that is mapped to `source`; none where no column of org units can hold that.
+fn resolve(source: &ColumnSource) -> Option<Found> {
+    match source {
+        ColumnSource::Ignore => Some(Found::Nothing),
+        ColumnSource::Id => Some(Found::Column(Column::Id)),
+        ColumnSource::OrgUnit(column) => Some(Found::Column(*column)),
+        ColumnSource::Attribute { .. } | ColumnSource::Integration(_) => None,
     }
 }

@@ -8,13 +8,15 @@
 
 mod cells;
 mod check;
-pub(super) mod compare;
+mod compare;
 mod export;
 mod header;
-mod import;
 mod path;
 mod rows;
 mod tree;
+
+pub(super) use compare::{compare_units, unit_limits};
+pub use header::Column as OrgUnitColumn;
 
 #[cfg(test)]
 mod tests;

@@ -6,13 +6,13 @@ use entity::OrgUnitId;
 use roaring::RoaringBitmap;
 
 use super::header::{Column, Columns};
-use super::path::{Key, Keys, TOP, split};
+use super::path::{Key, Keys, TOP};
 use crate::directory::csv::problem::Findings;
 use crate::directory::csv::{Problem, Reader, Row};
 use crate::directory::org_unit::{DEPTH, check_name};
 use crate::index::Index;
 use crate::record::OrgUnitRecord;
-use crate::value::{GlobalId, shorten};
+use crate::value::{GlobalId, shorten, split_path};
 
 /// More names than any path needs; a bound on what one cell can cost.
 const NAMES: usize = 1_000;
@@ -119,6 +119,7 @@ pub(super) fn read_rows(
         };
         search.add(node);
     }
+    reader.warning().into_iter().for_each(|warning| search.findings.warn(warning));
     search.rows
 }
 
@@ -226,7 +227,7 @@ impl<'a> Search<'a> {
     }
 
     fn names(&self, row: &Row, column: Column, path: &str) -> Result<Vec<String>, Problem> {
-        let names = split(path);
+        let names = split_path(path);
         let about = if path.is_empty() {
             ("REQUIRED", "a unit needs a path, such as `Engineering/Platform`; fill the cell".to_owned())
         } else if names.iter().any(String::is_empty) {

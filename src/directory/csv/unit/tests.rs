@@ -1,2 +1,1 @@
 mod compare;
-mod path;

@@ -9,12 +9,13 @@ use std::collections::{HashMap, HashSet};
 use entity::OrgUnitId;
 
 use super::header::{Column, Columns};
-use super::path::{Key, Keys, TOP, join, split};
+use super::path::{Key, Keys, TOP};
 use super::rows::{Above, Kind, Node, Rows};
 use crate::directory::Clock;
 use crate::directory::csv::ImportMode;
 use crate::directory::csv::problem::Findings;
 use crate::index::Index;
+use crate::value::{join_path, split_path};
 
 /// The columns that may say what stands above a unit.
 const ABOVE: [Column; 3] = [Column::Path, Column::Parent, Column::Id];
@@ -54,8 +55,8 @@ impl Tree {
         let mut settler = Settler { columns, nodes, places, by_unit, removed: Vec::new(), findings };
         settler.match_by_place(clock);
         settler.drop_absent(mode);
-        let after = settler.taken();
-        let parents = settler.parents(&after);
+        let mut after = settler.taken();
+        let parents = settler.parents(&mut after);
         let Settler { nodes, by_unit, removed, findings, .. } = settler;
         let tree = Self { nodes, by_number, by_unit, parents, removed, keys, before, after };
         for (at, unit) in follows.into_iter().filter(|(_, unit)| tree.has(*unit)) {
@@ -113,13 +114,19 @@ impl Tree {
 
     /// The path at which a unit will stand.
     pub(super) fn path(&self, id: OrgUnitId) -> String {
-        join(self.upward(id).into_iter().rev().filter_map(|id| self.name(id)))
+        join_path(self.upward(id).into_iter().rev().filter_map(|id| self.name(id)))
     }
 
-    /// The unit that will stand at a path or, where none will, that stands there now.
-    pub(super) fn at(&self, path: &str) -> Option<OrgUnitId> {
-        let key = self.keys.find(&split(path))?;
-        self.after.get(&key).or_else(|| self.before.get(&key)).copied()
+    /// The path at which a unit will stand; none where it will not be there.
+    pub(super) fn path_of(&self, id: OrgUnitId) -> Option<String> {
+        self.has(id).then(|| self.path(id))
+    }
+
+    /// The unit that will stand at a path or, where none will, that stands there now; and whether it is one of now.
+    pub(super) fn at(&self, path: &str) -> Option<(OrgUnitId, bool)> {
+        let key = self.keys.find(&split_path(path))?;
+        let after = self.after.get(&key).map(|unit| (*unit, false));
+        after.or_else(|| self.before.get(&key).map(|unit| (*unit, true)))
     }
 }
 
@@ -267,9 +274,12 @@ impl Settler<'_> {
     }
 
     /// What stands above each unit. Refuses rows that name what is not there, and removals of units with others below.
-    fn parents(&mut self, after: &HashMap<Key, OrgUnitId>) -> HashMap<OrgUnitId, OrgUnitId> {
+    /// Where such a row would put its unit, and what stands below it, nothing stands.
+    fn parents(&mut self, after: &mut HashMap<Key, OrgUnitId>) -> HashMap<OrgUnitId, OrgUnitId> {
         let mut parents = HashMap::new();
-        for node in &self.nodes {
+        let mut below: HashMap<OrgUnitId, Vec<usize>> = HashMap::new();
+        let mut fallen = Vec::new();
+        for (at, node) in self.nodes.iter().enumerate() {
             let above = match node.above {
                 Above::Top => continue,
                 Above::Unit(unit) => Some(unit),
@@ -277,17 +287,31 @@ impl Settler<'_> {
             };
             if let (Some(id), Some(above)) = (node.id, above.filter(|above| self.by_unit.contains_key(above))) {
                 parents.insert(id, above);
+                below.entry(above).or_default().push(at);
             } else if node.said.is_empty() {
                 let message = "the file lacks the unit above this one, and REPLACE removes it; add a row for it, or move \
                                this unit";
                 let about = ("IN_USE", message.to_owned());
                 self.findings.refuse(self.columns.problem(node.line, &ABOVE, about, &node.name));
             } else {
+                fallen.push((at, true));
+            }
+        }
+        while let Some((at, is_wrong)) = fallen.pop() {
+            let node = &self.nodes[at];
+            if is_wrong {
                 let message = "no org unit stands at the path above this one once the file is imported; correct the path, \
                                or add a row for that unit";
                 let about = ("UNKNOWN_PARENT", message.to_owned());
                 self.findings.error(self.columns.problem(node.line, &ABOVE, about, &node.said));
             }
+            let is_here = |id: &OrgUnitId| node.id == Some(*id);
+            if let Some(place) = self.places[at].filter(|place| after.get(place).is_some_and(is_here)) {
+                after.remove(&place);
+            }
+            let below = node.id.and_then(|id| below.remove(&id)).into_iter().flatten();
+            // Who names the unit above by its id follows it wherever it is.
+            fallen.extend(below.map(|at| (at, matches!(self.nodes[at].above, Above::Path(_)))));
         }
         parents
     }

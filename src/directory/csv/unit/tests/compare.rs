@@ -4,6 +4,7 @@ use std::io::{Seek, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity::import_draft::ImportKind;
 use roaring::RoaringBitmap;
 
 use crate::database::{Database, Options};
@@ -11,7 +12,7 @@ use crate::directory::association::Stamp;
 use crate::directory::csv::compare::{Outcome, Output, Source};
 use crate::directory::csv::import::{ImportMode, ImportOptions};
 use crate::directory::csv::plan::Step;
-use crate::directory::csv::unit::compare::compare_units;
+use crate::directory::csv::unit::compare_units;
 use crate::directory::{Actor, Clock, Directory, Result};
 use crate::value::GlobalId;
 
@@ -44,7 +45,7 @@ fn source(content: &str, mode: ImportMode, skip: &[u32]) -> Source {
     Source {
         skip: RoaringBitmap::from_iter(skip.iter().copied()),
         guards_removals: false,
-        ..Source::new(file, options)
+        ..Source::new(Arc::new(file), ImportKind::OrgUnits, options)
     }
 }
 
