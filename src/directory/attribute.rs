@@ -17,13 +17,19 @@ use super::{Actor, Directory, expect_version, missing, user};
 use crate::filter::Violation;
 use crate::index::Index;
 use crate::record::Record;
-use crate::value::{DateFormat, GlobalId, Key, Value, fold, nfc, parse, shorten, show};
+use crate::value::{DateFormat, GlobalId, Key, Value, fold, is_blank, nfc, parse, shorten, show};
 
+mod circle;
 mod make;
+mod rename;
+mod retype;
 mod values;
 
+pub(super) use circle::find_circles;
 pub(super) use make::new_attribute;
-pub(super) use values::{Values, on_cycles};
+pub use rename::{Renamed, ValueRename};
+pub use retype::{Retype, Retyped};
+pub(super) use values::Values;
 
 /// The most custom attributes.
 pub(super) const ATTRIBUTES: usize = 200;
@@ -119,11 +125,11 @@ impl Directory {
             && (change.is_required.is_some_and(|flag| flag != before.is_required)
                 || change.is_unique.is_some_and(|flag| flag != before.is_unique));
         if built_in {
-            violations.push(Violation {
-                path: "isRequired".into(),
-                code: "NOT_POSSIBLE",
-                message: format!("`{}` is built in; only its title, description and place change", before.title),
-            });
+            violations.push(Violation::new(
+                "isRequired",
+                "NOT_POSSIBLE",
+                format!("`{}` is built in; only its title, description and place change", before.title),
+            ));
         }
         refuse(violations)?;
         heading_is_free(&self.index(), &after.title, Some(id))?;
@@ -162,21 +168,7 @@ impl Directory {
                 format!("`{}` is built in and cannot be deleted", before.title),
             ));
         }
-        {
-            let index = self.index();
-            let units: Vec<String> = index
-                .org_units_naming_attribute(&before.key)
-                .iter()
-                .map(|unit| format!("`{}`", index.path(*unit)))
-                .collect();
-            if !units.is_empty() {
-                return Err(Error::InUse {
-                    noun: AttributeId::NOUN,
-                    key: before.key.clone(),
-                    by: format!("the filter of {}", units.join(", ")),
-                });
-            }
-        }
+        refuse_if_named(&self.index(), &before)?;
         let with_value = self.index().users_with(&before.key);
         for ids in with_value.chunks(1_000) {
             for (_, old) in changeset.users(ids).await? {
@@ -198,6 +190,17 @@ impl Directory {
         changeset.commit().await?;
         Ok(())
     }
+}
+
+/// Refuses what an attribute cannot undergo while filters of org units name it.
+fn refuse_if_named(index: &Index, attribute: &attribute::Model) -> Result<()> {
+    let units = index.org_units_naming_attribute(&attribute.key);
+    if units.is_empty() {
+        return Ok(());
+    }
+    let units: Vec<String> = units.iter().map(|unit| format!("`{}`", index.path(*unit))).collect();
+    let by = format!("the filter of {}", units.join(", "));
+    Err(Error::InUse { noun: AttributeId::NOUN, key: attribute.key.clone(), by })
 }
 
 /// Refuses a change of an attribute that the values users have, or the filters of org units, stand against.
@@ -316,7 +319,7 @@ pub(super) fn heading_is_free_among<'a>(
 pub(super) fn check_text(text: &str, path: &str, least: usize, most: usize, violations: &mut Vec<Violation>) -> String {
     let text = nfc(text.trim());
     let length = text.chars().count();
-    let problem = if length < least {
+    let problem = if least > 0 && is_blank(&text) {
         Some(("REQUIRED", "this must not be empty".to_owned()))
     } else if length > most {
         Some(("TOO_LONG", format!("this has at most {most} characters, not {length}")))
@@ -326,7 +329,7 @@ pub(super) fn check_text(text: &str, path: &str, least: usize, most: usize, viol
         None
     };
     if let Some((code, message)) = problem {
-        violations.push(Violation { path: path.into(), code, message });
+        violations.push(Violation::new(path, code, message));
     }
     text
 }
@@ -343,22 +346,18 @@ fn check_key(given: Option<&str>, title: &str, violations: &mut Vec<Violation>) 
                 key.push_str(part);
             }
             if key.is_empty() && !title.is_empty() {
-                violations.push(Violation {
-                    path: "key".into(),
-                    code: "REQUIRED",
-                    message: "the title has no letters to make a key of; give one".into(),
-                });
+                violations.push(Violation::new(
+                    "key",
+                    "REQUIRED",
+                    "the title has no letters to make a key of; give one",
+                ));
             }
             key
         }
         Some(key) => {
             let key = check_text(&fold(key), "key", 1, LONGEST_TITLE, violations);
             if key.chars().any(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-')) {
-                violations.push(Violation {
-                    path: "key".into(),
-                    code: "NOT_A_KEY",
-                    message: "a key has letters, digits, `_` and `-`".into(),
-                });
+                violations.push(Violation::new("key", "NOT_A_KEY", "a key has letters, digits, `_` and `-`"));
             }
             key
         }
@@ -368,7 +367,7 @@ fn check_key(given: Option<&str>, title: &str, violations: &mut Vec<Violation>) 
 fn check_options(r#type: AttributeType, options: &[String], violations: &mut Vec<Violation>) -> Vec<String> {
     let has_options = matches!(r#type, AttributeType::Select | AttributeType::MultiSelect);
     let mut refuse = |path: String, code, message: &str| {
-        violations.push(Violation { path, code, message: message.into() });
+        violations.push(Violation::new(path, code, message));
     };
     if has_options && options.is_empty() {
         refuse("options".into(), "REQUIRED", "an attribute of this type needs options");
@@ -385,15 +384,15 @@ fn check_options(r#type: AttributeType, options: &[String], violations: &mut Vec
     for (at, option) in options.iter().enumerate() {
         let path = format!("options[{at}]");
         if option.contains(';') {
-            violations.push(Violation {
-                path: path.clone(),
-                code: "NOT_AN_OPTION",
-                message: "an option cannot hold `;`, which stands between options in CSV".into(),
-            });
+            violations.push(Violation::new(
+                path.clone(),
+                "NOT_AN_OPTION",
+                "an option cannot hold `;`, which stands between options in CSV",
+            ));
         }
         let option = check_text(option, &path, 1, LONGEST_TITLE, violations);
         if !seen.insert(fold(&option)) {
-            violations.push(Violation { path, code: "DUPLICATE", message: format!("`{option}` is given twice") });
+            violations.push(Violation::new(path, "DUPLICATE", format!("`{option}` is given twice")));
         }
         checked.push(option);
     }

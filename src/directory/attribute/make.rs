@@ -31,7 +31,7 @@ pub(in crate::directory) fn new_attribute(
     let description = check_text(&new.description, "description", 0, LONGEST_DESCRIPTION, &mut violations);
     let options = check_options(new.r#type, &new.options, &mut violations);
     let mut refuse_flag = |path: &str, message: &str| {
-        violations.push(Violation { path: path.into(), code: "NOT_POSSIBLE", message: message.into() });
+        violations.push(Violation::new(path, "NOT_POSSIBLE", message));
     };
     if new.r#type == AttributeType::Integration {
         refuse_flag("type", "only the built-in attribute `integration` has this type");

@@ -7,10 +7,10 @@ use entity::UserId;
 use entity::attribute::{self, AttributeType};
 use serde_json::Value as Json;
 
+use super::circle::find_circles;
 use crate::directory::Directory;
 use crate::directory::error::{Error, Result};
 use crate::filter::Violation;
-use crate::index::Index;
 use crate::value::{DateFormat, Value, fold, nearest, parse, shorten};
 
 /// Values to be set, each checked against its attribute; `None` empties one.
@@ -28,7 +28,7 @@ impl Directory {
         let mut values = Values::default();
         let mut seen = HashSet::new();
         for (at, (key, value)) in given.iter().enumerate() {
-            let mut refuse = |path: String, code, message| violations.push(Violation { path, code, message });
+            let mut refuse = |path: String, code, message| violations.push(Violation::new(path, code, message));
             let Some(attribute) = index.attribute(&fold(key)) else {
                 let hint = nearest(key, index.attributes().iter().map(|attribute| attribute.key.as_str()))
                     .map(|near| format!("; did you mean `{near}`?"))
@@ -64,11 +64,11 @@ impl Directory {
     pub(in crate::directory) fn check_required(&self, document: &Json, violations: &mut Vec<Violation>) {
         for attribute in self.index().attributes() {
             if attribute.is_required && !attribute.is_built_in && document.get(&attribute.key).is_none() {
-                violations.push(Violation {
-                    path: "attributes".into(),
-                    code: "REQUIRED",
-                    message: format!("`{}` must have a value", attribute.key),
-                });
+                violations.push(Violation::new(
+                    "attributes",
+                    "REQUIRED",
+                    format!("`{}` must have a value", attribute.key),
+                ));
             }
         }
     }
@@ -107,69 +107,14 @@ impl Directory {
         }
         let index = self.index();
         for (key, changed) in by_attribute {
-            let named = |user| changed.get(&user).copied();
-            if let Some(user) = find_cycle(&index, key, changed.keys().copied(), named) {
-                return Err(Error::invalid(
-                    "attributes",
-                    "CYCLE",
-                    format!(
-                        "by `{key}`, {} would come to report to itself",
-                        index.email_of(user).unwrap_or("the new user")
-                    ),
-                ));
+            let circles = find_circles(&index, key, changed.keys().copied(), |user| changed.get(&user).copied());
+            if let Some(circle) = circles.first() {
+                let email = |user| index.email_of(user).unwrap_or_default().to_owned();
+                return Err(Error::invalid("attributes", "CYCLE", circle.message(key, email)));
             }
         }
         Ok(())
     }
-}
-
-/// A user that, with `changed` put over the index, reaches itself by following the USER attribute `key`. Only users that
-/// one of `starts` reaches are looked at; `changed` gives whom a user names from now on, where that is new.
-fn find_cycle(
-    index: &Index,
-    key: &str,
-    starts: impl Iterator<Item = UserId>,
-    changed: impl Fn(UserId) -> Option<Option<UserId>>,
-) -> Option<UserId> {
-    on_cycles(index, key, starts, changed, true).pop()
-}
-
-/// The users of whom `changed` says something new that, with that put over the index, reach themselves by following the
-/// USER attribute `key`; if `one` is enough, of the first circle found. Only users that one of `starts` reaches are
-/// looked at, each once.
-pub(in crate::directory) fn on_cycles(
-    index: &Index,
-    key: &str,
-    starts: impl Iterator<Item = UserId>,
-    changed: impl Fn(UserId) -> Option<Option<UserId>>,
-    one: bool,
-) -> Vec<UserId> {
-    let mut found = Vec::new();
-    let mut safe: HashSet<UserId> = HashSet::new();
-    for start in starts {
-        let mut path = Vec::new();
-        let mut places = HashMap::new();
-        let mut at = Some(start);
-        while let Some(user) = at {
-            if safe.contains(&user) {
-                break;
-            }
-            if let Some(place) = places.insert(user, path.len()) {
-                found.extend(path[place..].iter().copied().filter(|user| changed(*user).is_some()));
-                break;
-            }
-            path.push(user);
-            at = match changed(user) {
-                Some(named) => named,
-                None => index.refers_to(key, user),
-            };
-        }
-        if one && !found.is_empty() {
-            break;
-        }
-        safe.extend(path);
-    }
-    found
 }
 
 /// A value of JSON as the text that the one reader of values takes.

@@ -2,17 +2,20 @@
 
 mod mutation;
 
-pub(crate) use mutation::AttributeMutation;
+pub(crate) use mutation::{
+    AttributeMutation, ChangeAttributeTypeInput, DeleteAttributeInput, RenameValueInput, UpdateAttributeInput,
+};
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::attribute;
 
+use super::as_of::{AsOf, At};
 use super::context::ContextExt;
-use super::error::Result;
+use super::error::{Failure, Result};
 use super::scalar::{DateTime, to_id};
-use crate::value::fold;
+use crate::value::{fold, nearest, shorten};
 
 /// What values an attribute holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -112,6 +115,27 @@ impl Attribute {
     }
 }
 
+/// The one of `attributes` that `key`, which stands at `path`, names, ignoring case; `kind` says in words what they are.
+///
+/// # Errors
+/// `Invalid`, with the nearest key.
+pub(super) fn find<'a>(
+    attributes: impl Iterator<Item = &'a Arc<attribute::Model>> + Clone,
+    kind: &str,
+    key: &str,
+    path: impl Into<String>,
+) -> Result<&'a Arc<attribute::Model>> {
+    let wanted = fold(key);
+    attributes.clone().find(|attribute| attribute.key == wanted).ok_or_else(|| {
+        let hint = match nearest(key, attributes.map(|attribute| attribute.key.as_str())) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        let message = format!("there is no {kind} `{}`{hint}", shorten(key));
+        Failure::invalid(path, "UNKNOWN_ATTRIBUTE", message)
+    })
+}
+
 /// Queries about attributes.
 #[derive(Debug, Default)]
 pub(crate) struct AttributeQuery;
@@ -128,7 +152,12 @@ impl AttributeQuery {
     }
 
     /// All attributes in their order, built-in ones included.
-    async fn attributes(&self, ctx: &Context<'_>) -> Result<Vec<Attribute>> {
-        Ok(ctx.directory()?.index().attributes().iter().cloned().map(Attribute).collect())
+    async fn attributes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As they were then; as they are now if left out.")] as_of: Option<AsOf>,
+    ) -> Result<Vec<Attribute>> {
+        let at = At::of(ctx, as_of, "asOf").await?;
+        Ok(at.index(ctx).await?.attributes().iter().cloned().map(Attribute).collect())
     }
 }

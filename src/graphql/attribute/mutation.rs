@@ -4,10 +4,12 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::AttributeId;
 
 use super::{Attribute, AttributeType};
-use crate::directory::{AttributeChange, Directory, NewAttribute};
+use crate::directory::{Actor, AttributeChange, Directory, NewAttribute, Renamed, Retype, Retyped, ValueRename};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
+use crate::graphql::org_unit::OrgUnit;
 use crate::graphql::scalar::{parse_id, to_id};
+use crate::value::DateFormat;
 
 /// An attribute to make.
 #[derive(Debug, InputObject)]
@@ -16,7 +18,7 @@ pub(crate) struct CreateAttributeInput {
     title: String,
     /// The name in filters and inputs: lower-case letters, digits and `_`. Made from the title if left out.
     key: Option<String>,
-    /// What its values are. It never changes.
+    /// What its values are.
     r#type: AttributeType,
     /// Where the values come from and what they mean.
     #[graphql(default)]
@@ -91,6 +93,63 @@ pub(crate) struct DeleteAttributePayload {
     version: i64,
 }
 
+/// What the values of an attribute are to be.
+#[derive(Debug, InputObject)]
+pub(crate) struct ChangeAttributeTypeInput {
+    /// The attribute's id.
+    id: ID,
+    /// The version of the attribute that you read. If it has changed since, the change is refused with `CONFLICT`.
+    expected_version: Option<i64>,
+    /// The type.
+    r#type: AttributeType,
+    /// What can be chosen, in order, of SELECT and `MULTI_SELECT`. Left out, it is the values that users have.
+    options: Option<Vec<String>>,
+    /// How days are written in texts that become days, such as `DD/MM/YYYY`; `YYYY-MM-DD` if left out.
+    date_format: Option<String>,
+    /// Whether values that cannot be read as the new type are emptied. Else they stand in the way.
+    #[graphql(default)]
+    clear_others: bool,
+}
+
+/// The attribute after the change.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct ChangeAttributeTypePayload {
+    /// The attribute.
+    attribute: Attribute,
+    /// How many users have a value of the new type.
+    converted_count: u64,
+    /// How many users have lost a value that could not be read.
+    cleared_count: u64,
+    /// The version of the directory after the change.
+    version: i64,
+}
+
+/// A value that is to be another, wherever it stands.
+#[derive(Debug, InputObject)]
+pub(crate) struct RenameValueInput {
+    /// The key of a custom attribute whose values are no users.
+    attribute: String,
+    /// The version of the attribute that you read. If it has changed since, the renaming is refused with `CONFLICT`.
+    expected_version: Option<i64>,
+    /// The value, or an option, ignoring case.
+    from: String,
+    /// What it is to be, as it will be spelt.
+    to: String,
+}
+
+/// What a renaming has changed.
+#[derive(Debug, SimpleObject)]
+pub(crate) struct RenameValuePayload {
+    /// The attribute.
+    attribute: Attribute,
+    /// How many users have another value, or another spelling of it.
+    user_count: u64,
+    /// The org units whose filter names the new value now.
+    org_units: Vec<OrgUnit>,
+    /// The version of the directory after the change.
+    version: i64,
+}
+
 /// Mutations of attributes.
 #[derive(Debug, Default)]
 pub(crate) struct AttributeMutation;
@@ -125,17 +184,7 @@ impl AttributeMutation {
         #[graphql(desc = "What to change.")] input: UpdateAttributeInput,
     ) -> Result<UpdateAttributePayload> {
         let directory = ctx.directory()?;
-        let id = parse_id(&input.id, "id")?;
-        let change = AttributeChange {
-            expected_version: input.expected_version,
-            title: input.title,
-            description: input.description,
-            options: input.options,
-            is_required: input.is_required,
-            is_unique: input.is_unique,
-            position: input.position.map(|position| position as usize),
-        };
-        directory.update_attribute(&ctx.actor(), id, change).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(UpdateAttributePayload { attribute: read(directory, id)?, version: directory.version() })
     }
 
@@ -146,9 +195,96 @@ impl AttributeMutation {
         #[graphql(desc = "What to delete.")] input: DeleteAttributeInput,
     ) -> Result<DeleteAttributePayload> {
         let directory = ctx.directory()?;
-        let id: AttributeId = parse_id(&input.id, "id")?;
-        directory.delete_attribute(&ctx.actor(), id, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(DeleteAttributePayload { deleted_attribute_id: to_id(id), version: directory.version() })
+    }
+
+    /// Gives a custom attribute another type; the values of all users are read anew, as they stand in an export.
+    /// Refused with the values that cannot be read, the most frequent first, and with `IN_USE` while the filter of an
+    /// org unit names the attribute.
+    async fn change_attribute_type(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which attribute, and what its values are to be.")] input: ChangeAttributeTypeInput,
+    ) -> Result<ChangeAttributeTypePayload> {
+        let directory = ctx.directory()?;
+        let (id, retyped) = input.make(directory, &ctx.actor()).await?;
+        Ok(ChangeAttributeTypePayload {
+            attribute: read(directory, id)?,
+            converted_count: retyped.converted,
+            cleared_count: retyped.cleared,
+            version: directory.version(),
+        })
+    }
+
+    /// Renames a value of an attribute in users, options and the filters of org units together. Spellings that differ
+    /// in case alone become one; where there is the new value already, the two become one.
+    async fn rename_value(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which value, and what it is to be.")] input: RenameValueInput,
+    ) -> Result<RenameValuePayload> {
+        let directory = ctx.directory()?;
+        let renamed = input.make(directory, &ctx.actor()).await?;
+        let index = directory.index();
+        let units = renamed.org_units.iter().filter_map(|unit| index.org_unit(*unit).cloned().map(OrgUnit::new));
+        Ok(RenameValuePayload {
+            attribute: read(directory, renamed.attribute)?,
+            user_count: renamed.users,
+            org_units: units.collect(),
+            version: index.version(),
+        })
+    }
+}
+
+impl UpdateAttributeInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<AttributeId> {
+        let id = parse_id(&self.id, "id")?;
+        let change = AttributeChange {
+            expected_version: self.expected_version,
+            title: self.title,
+            description: self.description,
+            options: self.options,
+            is_required: self.is_required,
+            is_unique: self.is_unique,
+            position: self.position.map(|position| position as usize),
+        };
+        directory.update_attribute(actor, id, change).await?;
+        Ok(id)
+    }
+}
+
+impl DeleteAttributeInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<AttributeId> {
+        let id = parse_id(&self.id, "id")?;
+        directory.delete_attribute(actor, id, self.expected_version).await?;
+        Ok(id)
+    }
+}
+
+impl ChangeAttributeTypeInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<(AttributeId, Retyped)> {
+        let id = parse_id(&self.id, "id")?;
+        let dates = self.date_format.as_deref().map(DateFormat::parse).transpose();
+        let retype = Retype {
+            expected_version: self.expected_version,
+            r#type: self.r#type.into(),
+            options: self.options,
+            dates: dates.map_err(|why| Failure::invalid("dateFormat", "NOT_A_DATE_FORMAT", why))?.unwrap_or_default(),
+            clear_others: self.clear_others,
+        };
+        Ok((id, directory.change_attribute_type(actor, id, retype).await?))
+    }
+}
+
+impl RenameValueInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<Renamed> {
+        let Self { attribute, expected_version, from, to } = self;
+        Ok(directory.rename_value(actor, ValueRename { key: attribute, from, to, expected_version }).await?)
     }
 }
 
