@@ -26,6 +26,8 @@ pub enum ChangesetKind {
     Import,
     /// What another changeset had changed was put back.
     Undo,
+    /// Org units were made of the values that users have, or brought into step with them.
+    Generate,
 }
 
 /// A row of `changeset`.

@@ -4,6 +4,17 @@ use sea_orm::entity::prelude::*;
 
 use crate::ImportDraftId;
 
+/// What the rows of an import's file are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ImportKind {
+    /// Users.
+    #[default]
+    Users,
+    /// Org units.
+    OrgUnits,
+}
+
 /// How far a draft is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
@@ -29,6 +40,8 @@ pub struct Model {
     /// The id.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ImportDraftId,
+    /// What the rows of its file are.
+    pub kind: ImportKind,
     /// How far it is.
     pub state: DraftState,
     /// Who made it.

@@ -36,6 +36,10 @@ pub struct Model {
     /// Its filter in the stored form, `{"v":1,"filter":…}`; none selects nobody.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub filter: Option<Json>,
+    /// What it was generated from, and as what; none of units that a person has made.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Json>,
     /// The number of the changeset that last changed it.
     pub version: i64,
     /// When it was made.

@@ -7,6 +7,8 @@ pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 mod m20261122_000001_directory;
 mod m20261122_000002_undo;
 mod m20261122_000003_import_draft;
+mod m20261122_000004_draft_of_org_units;
+mod m20261122_000005_org_unit_origin;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_directory::Migration),
             Box::new(m20261122_000002_undo::Migration),
             Box::new(m20261122_000003_import_draft::Migration),
+            Box::new(m20261122_000004_draft_of_org_units::Migration),
+            Box::new(m20261122_000005_org_unit_origin::Migration),
         ]
     }
 }

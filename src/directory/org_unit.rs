@@ -1,5 +1,6 @@
 //! Org units: a tree whose nodes select users by a filter, with pinned and excluded users.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use crate::filter::{self, Checked, Filter, Stored};
 use crate::index::{Index, Members, OrgUnitShape};
 use crate::record::{OrgUnitRecord, Record};
 use crate::value::{GlobalId, fold};
+
+pub mod generate;
 
 /// The most org units.
 pub(super) const ORG_UNITS: usize = 20_000;
@@ -60,34 +63,6 @@ pub struct OrgUnitChange {
     pub excluded: Option<BTreeSet<UserId>>,
 }
 
-/// An org unit as somebody edits it, not saved.
-#[derive(Clone, Debug, Default)]
-pub struct OrgUnitDraft {
-    /// The saved unit that it would change; what is `None` below is as it is there.
-    pub id: Option<OrgUnitId>,
-    /// The unit above; `Some(None)` for a root.
-    pub parent_id: Option<Option<OrgUnitId>>,
-    /// Among whom its filter selects.
-    pub scope: Option<OrgUnitScope>,
-    /// Its filter; `Some(None)` for none.
-    pub filter: Option<Option<Filter>>,
-    /// All pinned users.
-    pub pinned: Option<BTreeSet<UserId>>,
-    /// All excluded users.
-    pub excluded: Option<BTreeSet<UserId>>,
-}
-
-/// Whom an unsaved org unit would have, beside whom the saved one has.
-#[derive(Clone, Debug)]
-pub struct OrgUnitPreview {
-    /// The members it would have.
-    pub members: Members,
-    /// Those of them that the saved unit does not have.
-    pub added: Members,
-    /// Members of the saved unit that it would not have.
-    pub removed: Members,
-}
-
 impl Directory {
     /// Makes an org unit.
     ///
@@ -98,7 +73,7 @@ impl Directory {
         let id: OrgUnitId = self.clock().id();
         let record = {
             let index = self.index();
-            if index.org_units().count() >= ORG_UNITS {
+            if index.org_units().len() >= ORG_UNITS {
                 return Err(Error::LimitExceeded { what: "the number of org units", limit: ORG_UNITS as u64 });
             }
             let mut violations = Vec::new();
@@ -114,6 +89,7 @@ impl Directory {
                     description,
                     scope: new.scope,
                     filter: store(&index, new.filter)?,
+                    origin: None,
                     version: changeset.number(),
                     created_at: changeset.now(),
                     updated_at: changeset.now(),
@@ -220,54 +196,12 @@ impl Directory {
         Ok(())
     }
 
-    /// Whom an unsaved org unit would have, and what that changes.
-    ///
-    /// # Errors
-    /// `NotFound`; `Invalid` for the filter, or where units would depend on themselves.
-    pub fn preview_org_unit(&self, draft: OrgUnitDraft) -> Result<OrgUnitPreview> {
-        let index = self.index();
-        let saved = match draft.id {
-            Some(id) => Some(index.org_unit(id).ok_or_else(|| missing(id))?.clone()),
-            None => None,
-        };
-        let filter = match draft.filter {
-            Some(filter) => filter,
-            None => match saved.as_ref().and_then(|saved| saved.row.filter.clone()) {
-                Some(stored) => Some(read_stored(stored)?),
-                None => None,
-            },
-        };
-        let saved = saved.as_deref();
-        let parent = draft.parent_id.unwrap_or_else(|| saved.and_then(|saved| saved.row.parent_id));
-        let scope = draft.scope.unwrap_or_else(|| saved.map_or(OrgUnitScope::All, |saved| saved.row.scope));
-        let pinned = draft.pinned.or_else(|| saved.map(|saved| saved.pinned.clone())).unwrap_or_default();
-        let excluded = draft.excluded.or_else(|| saved.map(|saved| saved.excluded.clone())).unwrap_or_default();
-        let filter = filter.as_ref().map(|filter| check(&index, filter)).transpose()?;
-        check_pins(&index, &pinned, &excluded)?;
-        let id = draft.id.unwrap_or_else(|| self.clock().id());
-        Tree::stored(&index).check_ties(id, parent, scope, filter.as_ref())?;
-        let within = parent.filter(|_| scope == OrgUnitScope::Parent);
-        let users = |users: &BTreeSet<UserId>| users.iter().copied().collect::<Vec<_>>();
-        let members = index.preview_unit(filter.as_ref(), within, &users(&pinned), &users(&excluded));
-        let before = match draft.id {
-            Some(id) => index.members_of_unit(id),
-            None => index.these(&[]),
-        };
-        Ok(OrgUnitPreview {
-            added: members.difference(&before).map_err(Error::internal)?,
-            removed: before.difference(&members).map_err(Error::internal)?,
-            members,
-        })
-    }
-
     /// The members of an org unit.
     ///
     /// # Errors
     /// `NotFound`.
     pub fn members(&self, id: OrgUnitId) -> Result<Members> {
-        let index = self.index();
-        index.org_unit(id).ok_or_else(|| missing(id))?;
-        Ok(index.members_of_unit(id))
+        members(&self.index(), id)
     }
 
     /// The users that a filter selects; without one, everybody.
@@ -275,15 +209,25 @@ impl Directory {
     /// # Errors
     /// `Invalid`, with every violation of the filter.
     pub fn select(&self, filter: Option<&Filter>) -> Result<Members> {
-        let index = self.index();
-        match filter {
-            None => Ok(index.everybody()),
-            Some(filter) => Ok(index.select(&check(&index, filter)?)),
-        }
+        select(&self.index(), filter)
     }
 }
 
-fn check(index: &Index, filter: &Filter) -> Result<Checked> {
+/// The members of an org unit by an index, of which more is asked than them.
+pub(crate) fn members(index: &Index, id: OrgUnitId) -> Result<Members> {
+    index.org_unit(id).ok_or_else(|| missing(id))?;
+    Ok(index.members_of_unit(id))
+}
+
+/// The users that a filter selects by an index, of which more is asked than them; without a filter, everybody.
+pub(crate) fn select(index: &Index, filter: Option<&Filter>) -> Result<Members> {
+    match filter {
+        None => Ok(index.everybody()),
+        Some(filter) => Ok(index.select(&check(index, filter)?)),
+    }
+}
+
+pub(super) fn check(index: &Index, filter: &Filter) -> Result<Checked> {
     index.check(filter).map_err(Error::Invalid)
 }
 
@@ -301,15 +245,7 @@ pub(crate) fn read_stored(stored: serde_json::Value) -> Result<Filter> {
 }
 
 pub(super) fn check_name(name: &str, violations: &mut Vec<filter::Violation>) -> String {
-    let name = check_text(name, "name", 1, LONGEST_TITLE, violations);
-    if name.contains('/') {
-        violations.push(filter::Violation {
-            path: "name".into(),
-            code: "NOT_A_NAME",
-            message: "a name cannot hold `/`, which stands between names in a path".into(),
-        });
-    }
-    name
+    check_text(name, "name", 1, LONGEST_TITLE, violations)
 }
 
 /// Refuses a unit that the tree has no place for.
@@ -323,13 +259,17 @@ pub(super) struct Tree<'a> {
     index: &'a Index,
     /// What stands in place of stored units; none for one that is gone.
     changed: HashMap<OrgUnitId, Option<OrgUnitRecord>>,
+    /// The changed units below each one, or the roots among them.
+    below: HashMap<Option<OrgUnitId>, Vec<OrgUnitId>>,
+    /// The units of one circle that the changed units make, once it was looked for.
+    circle: OnceCell<Vec<OrgUnitId>>,
     check: &'a dyn Fn(&Index, &Filter) -> Result<Checked>,
 }
 
 impl<'a> Tree<'a> {
     /// The units as they are stored.
     pub(super) fn stored(index: &'a Index) -> Self {
-        Self { index, changed: HashMap::new(), check: &check }
+        Self::with(index, HashMap::new(), &check)
     }
 
     /// The units with others in place of some, and with filters that `check` finds right.
@@ -338,7 +278,11 @@ impl<'a> Tree<'a> {
         changed: HashMap<OrgUnitId, Option<OrgUnitRecord>>,
         check: &'a dyn Fn(&Index, &Filter) -> Result<Checked>,
     ) -> Self {
-        Self { index, changed, check }
+        let mut below: HashMap<_, Vec<_>> = HashMap::new();
+        for unit in changed.values().flatten() {
+            below.entry(unit.row.parent_id).or_default().push(unit.row.id);
+        }
+        Self { index, changed, below, circle: OnceCell::new(), check }
     }
 
     fn unit(&self, id: OrgUnitId) -> Option<&OrgUnitRecord> {
@@ -351,8 +295,20 @@ impl<'a> Tree<'a> {
     /// The units right below one, or the roots.
     pub(super) fn children(&self, parent: Option<OrgUnitId>) -> impl Iterator<Item = &OrgUnitRecord> {
         let stored = self.index.org_unit_children(parent).iter().filter(|id| !self.changed.contains_key(id));
-        let changed = self.changed.values().flatten().filter(move |unit| unit.row.parent_id == parent);
-        stored.filter_map(|id| self.unit(*id)).chain(changed)
+        let changed = self.below.get(&parent).into_iter().flatten();
+        stored.chain(changed).filter_map(|id| self.unit(*id))
+    }
+
+    /// How many levels stand below a unit; of more than `most` no further ones are counted.
+    fn levels_below(&self, id: OrgUnitId, most: usize) -> usize {
+        let mut level = vec![id];
+        for levels in 0..=most {
+            level = level.iter().flat_map(|id| self.children(Some(*id))).map(|unit| unit.row.id).collect();
+            if level.is_empty() {
+                return levels;
+            }
+        }
+        most + 1
     }
 
     /// Refuses a unit that the tree has no place for, whoever is pinned to it.
@@ -376,8 +332,9 @@ impl<'a> Tree<'a> {
         stored.map(|filter| (self.check)(self.index, &filter)).transpose()
     }
 
-    /// Refuses a unit below itself, and one whose members would depend on themselves.
-    fn check_ties(
+    /// Refuses a unit below itself, one by which the tree would be too deep, and one whose members would depend on
+    /// themselves.
+    pub(super) fn check_ties(
         &self,
         id: OrgUnitId,
         parent_id: Option<OrgUnitId>,
@@ -392,27 +349,27 @@ impl<'a> Tree<'a> {
             }
             depth += 1;
             if depth >= DEPTH {
-                return Err(Error::LimitExceeded { what: "the depth of the tree of org units", limit: DEPTH as u64 });
+                return Err(too_deep());
             }
             above = self.unit(unit).ok_or_else(|| missing(unit))?.row.parent_id;
+        }
+        let room = DEPTH - depth - 1;
+        if self.levels_below(id, room) > room {
+            return Err(too_deep());
         }
         if parent_id.is_none() && scope == OrgUnitScope::Parent {
             return Err(Error::invalid("scope", "NO_PARENT", "a root has no parent to select among; use ALL"));
         }
-        let asks = |filter: Option<&Checked>| filter.iter().flat_map(|filter| filter.org_units()).collect();
-        let others = self.changed.values().flatten().filter(|unit| unit.row.id != id);
-        let mut shapes: Vec<OrgUnitShape> = others
-            .map(|unit| OrgUnitShape {
-                id: unit.row.id,
-                parent_id: unit.row.parent_id,
-                scope: unit.row.scope,
-                asks: asks(self.filter(unit).ok().flatten().as_ref()),
-            })
-            .collect();
-        shapes.push(OrgUnitShape { id, parent_id, scope, asks: asks(filter) });
-        let cycle = self.index.org_unit_cycle(&shapes);
-        if !cycle.is_empty() {
-            let names: Vec<String> = cycle.iter().map(|unit| format!("`{}`", self.index.path(*unit))).collect();
+        let one;
+        let circle = if self.changed.contains_key(&id) {
+            self.circle.get_or_init(|| self.find_circle())
+        } else {
+            let asks = filter.iter().flat_map(|filter| filter.org_units()).collect();
+            one = self.index.org_unit_cycle(&[OrgUnitShape { id, parent_id, scope, asks }]);
+            &one
+        };
+        if !circle.is_empty() {
+            let names: Vec<String> = circle.iter().map(|unit| format!("`{}`", self.index.path(*unit))).collect();
             return Err(Error::invalid(
                 "filter",
                 "CYCLE",
@@ -421,9 +378,28 @@ impl<'a> Tree<'a> {
         }
         Ok(())
     }
+
+    /// The units of one circle that the changed units would make; one that is gone leans on none.
+    fn find_circle(&self) -> Vec<OrgUnitId> {
+        let shape = |(id, unit): (&OrgUnitId, &Option<OrgUnitRecord>)| {
+            let row = unit.as_ref().map(|unit| &unit.row);
+            let filter = unit.as_ref().and_then(|unit| self.filter(unit).ok().flatten());
+            OrgUnitShape {
+                id: *id,
+                parent_id: row.and_then(|row| row.parent_id),
+                scope: row.map_or(OrgUnitScope::All, |row| row.scope),
+                asks: filter.iter().flat_map(Checked::org_units).collect(),
+            }
+        };
+        self.index.org_unit_cycle(&self.changed.iter().map(shape).collect::<Vec<_>>())
+    }
 }
 
-fn check_pins(index: &Index, pinned: &BTreeSet<UserId>, excluded: &BTreeSet<UserId>) -> Result<()> {
+fn too_deep() -> Error {
+    Error::LimitExceeded { what: "the depth of the tree of org units", limit: DEPTH as u64 }
+}
+
+pub(super) fn check_pins(index: &Index, pinned: &BTreeSet<UserId>, excluded: &BTreeSet<UserId>) -> Result<()> {
     check_users(index, pinned, "pinned")?;
     check_users(index, excluded, "excluded")?;
     match pinned.intersection(excluded).next() {
