@@ -166,7 +166,7 @@ async fn import_errors_csv(directory: Directory, parameters: Vec<(String, String
 const PIECE: usize = 1 << 16;
 
 fn refused(error: &Error) -> Refused {
-    if matches!(error, Error::Internal(_) | Error::Unavailable(_)) {
+    if matches!(error, Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull(_)) {
         tracing::error!(?error, "an export cannot begin");
     }
     Refused { code: error.code(), message: error.to_string() }

@@ -17,7 +17,7 @@ use super::changeset::Changeset;
 use super::error::{Error, Result};
 use super::user::email_taken;
 use crate::record::{Record, UserRecord};
-use crate::value::GlobalId;
+use crate::value::{GlobalId, is_blank};
 
 /// Whether a person or an import said so, so that automation leaves it alone.
 pub(super) fn is_sticky(rule: AssociationRule) -> bool {
@@ -93,7 +93,7 @@ impl Changeset {
         let name = [account.display_name.as_deref(), account.username.as_deref(), Some(local_part)]
             .into_iter()
             .flatten()
-            .find(|name| !name.trim().is_empty())
+            .find(|name| !is_blank(name))
             .unwrap_or(local_part)
             .chars()
             .take(200)

@@ -88,6 +88,9 @@ pub enum Error {
     /// The database cannot answer now.
     #[error("the database is busy or away; try again")]
     Unavailable(#[source] Source),
+    /// The database cannot write, for want of room.
+    #[error("the disk is full, or fails; nothing was changed; make room there and try again")]
+    DiskFull(#[source] Source),
     /// A fault of the server.
     #[error("internal error")]
     Internal(#[source] Source),
@@ -107,7 +110,7 @@ impl Error {
             Self::InUse { .. } => "IN_USE",
             Self::Conflict { .. } | Self::Moved { .. } => "CONFLICT",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
-            Self::Unavailable(_) => "UNAVAILABLE",
+            Self::Unavailable(_) | Self::DiskFull(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -115,13 +118,13 @@ impl Error {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::DiskFull(_))
     }
 
     /// One violation, as an error.
     #[must_use]
     pub fn invalid(path: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![Violation { path: path.into(), code, message: message.into() }])
+        Self::Invalid(vec![Violation::new(path, code, message)])
     }
 
     /// There is no record with this key.
@@ -147,8 +150,15 @@ impl Error {
 fn summary(violations: &[Violation]) -> String {
     match violations {
         [] => "the input is not valid".into(),
-        [one] => format!("{}: {}", one.path, one.message),
-        [first, rest @ ..] => format!("{}: {} (and {} more)", first.path, first.message, rest.len()),
+        [one] => told(one),
+        [first, rest @ ..] => format!("{} (and {} more)", told(first), rest.len()),
+    }
+}
+
+fn told(Violation { path, message, place, .. }: &Violation) -> String {
+    match place {
+        Some(place) => format!("{path}, line {}, character {}: {message}", place.line, place.column),
+        None => format!("{path}: {message}"),
     }
 }
 
@@ -163,24 +173,69 @@ impl From<DbErr> for Error {
             }
             _ => {}
         }
-        if is_passing(&error) { Self::Unavailable(Arc::new(error)) } else { Self::Internal(Arc::new(error)) }
+        match cause_of(&error) {
+            Cause::Passing => Self::Unavailable(Arc::new(error)),
+            Cause::Disk => Self::DiskFull(Arc::new(error)),
+            Cause::Other => Self::Internal(Arc::new(error)),
+        }
     }
 }
 
-/// Whether the fault may be gone when the same statement is sent again.
-fn is_passing(error: &DbErr) -> bool {
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => Self::DiskFull(Arc::new(error)),
+            _ => Self::Internal(Arc::new(error)),
+        }
+    }
+}
+
+/// What lies behind a fault of the database.
+enum Cause {
+    /// It may be gone when the same statement is sent again.
+    Passing,
+    /// The disk, which is full in most cases.
+    Disk,
+    /// Anything else.
+    Other,
+}
+
+fn cause_of(error: &DbErr) -> Cause {
     let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
-        return matches!(error, DbErr::ConnectionAcquire(_));
+        return if matches!(error, DbErr::ConnectionAcquire(_)) { Cause::Passing } else { Cause::Other };
     };
-    let RuntimeErr::SqlxError(cause) = cause else { return false };
+    let RuntimeErr::SqlxError(cause) = cause else { return Cause::Other };
     match cause.as_ref() {
-        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => true,
-        sea_orm::SqlxError::Database(cause) => cause.code().is_some_and(|code| {
-            // SQLite: BUSY and LOCKED with their extended codes. PostgreSQL: connection, resources, lock and
-            // statement time-outs, shutdown, serialisation, deadlock.
-            matches!(code.as_ref(), "5" | "6" | "261" | "517" | "773" | "262" | "55P03" | "57014")
-                || ["08", "53", "57P", "40"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+        sea_orm::SqlxError::Io(_) | sea_orm::SqlxError::PoolTimedOut | sea_orm::SqlxError::PoolClosed => Cause::Passing,
+        sea_orm::SqlxError::Database(cause) => cause.code().map_or(Cause::Other, |code| match code.len() {
+            5 => cause_on_postgres(&code),
+            _ => cause_on_sqlite(&code),
         }),
-        _ => false,
+        _ => Cause::Other,
+    }
+}
+
+/// Codes of five characters, the first two of which are the class.
+fn cause_on_postgres(code: &str) -> Cause {
+    match code {
+        "53100" | "58030" => Cause::Disk,
+        "55P03" | "57014" => Cause::Passing,
+        // Connection, resources, shutdown, serialisation and deadlock. Time-outs of locks and statements are above.
+        _ if ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class)) => Cause::Passing,
+        _ => Cause::Other,
+    }
+}
+
+/// Numbers, the lowest byte of which is the code, and the rest what it was about.
+fn cause_on_sqlite(code: &str) -> Cause {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    const IO_ERROR: u32 = 10;
+    const FULL: u32 = 13;
+    match code.parse::<u32>().map(|code| code & 0xFF) {
+        Ok(BUSY | LOCKED) => Cause::Passing,
+        Ok(IO_ERROR | FULL) => Cause::Disk,
+        _ => Cause::Other,
     }
 }

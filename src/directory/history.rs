@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use entity::{change, changeset};
-use sea_orm::{ColumnTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, EntityTrait, IdenStatic, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use uuid::Uuid;
 
 use super::{Directory, Result};
@@ -42,6 +45,17 @@ pub struct Range<C = i64> {
     pub from_end: bool,
 }
 
+/// Rows of the log. Each state is a whole record, so they are not read for those who do not ask for them.
+fn changes(with_states: bool) -> Select<change::Entity> {
+    use change::Column::{After, Before, ChangesetNumber, Noun, Position, RecordId};
+    let all = change::Entity::find();
+    if with_states {
+        return all;
+    }
+    let some = all.select_only().columns([ChangesetNumber, Position, Noun, RecordId]);
+    some.column_as(Expr::value(None::<String>), Before.as_str()).column_as(Expr::value(None::<String>), After.as_str())
+}
+
 impl Directory {
     /// A page of changesets, newest first.
     ///
@@ -64,11 +78,17 @@ impl Directory {
         Ok(page(rows, &range))
     }
 
-    /// A page of the changesets that changed one record, newest first, and what each made of it.
+    /// A page of the changesets that changed one record, newest first, and what each made of it; the states before and after
+    /// only with `with_states`.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn list_history(&self, record: Uuid, range: Range) -> Result<ChangePage<HistoryEntry>> {
+    pub async fn list_history(
+        &self,
+        record: Uuid,
+        range: Range,
+        with_states: bool,
+    ) -> Result<ChangePage<HistoryEntry>> {
         let mut query = change::Entity::find()
             .select_only()
             .column(change::Column::ChangesetNumber)
@@ -91,7 +111,7 @@ impl Directory {
         if numbers.is_empty() {
             return Ok(ChangePage { rows: Vec::new(), has_next, has_previous });
         }
-        let changes = change::Entity::find()
+        let changes = changes(with_states)
             .filter(change::Column::RecordId.eq(record))
             .filter(change::Column::ChangesetNumber.is_in(numbers.iter().copied()))
             .order_by_asc(change::Column::Position)
@@ -159,12 +179,17 @@ impl Directory {
     }
 
     /// A page of one changeset's changes, in the order in which they were made. The range is of their positions, and
-    /// `after` means a higher one here.
+    /// `after` means a higher one here. The states before and after come only with `with_states`.
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn list_changes(&self, number: i64, range: Range) -> Result<ChangePage<change::Model>> {
-        let mut query = change::Entity::find().filter(change::Column::ChangesetNumber.eq(number));
+    pub async fn list_changes(
+        &self,
+        number: i64,
+        range: Range,
+        with_states: bool,
+    ) -> Result<ChangePage<change::Model>> {
+        let mut query = changes(with_states).filter(change::Column::ChangesetNumber.eq(number));
         if let Some(after) = range.after {
             query = query.filter(change::Column::Position.gt(after));
         }

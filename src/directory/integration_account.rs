@@ -315,7 +315,7 @@ fn check(accounts: Vec<SyncedAccount>, warnings: &mut Vec<Violation>) -> Result<
     let mut checked = Vec::with_capacity(accounts.len());
     for (at, account) in accounts.into_iter().enumerate() {
         let mut refuse = |field: &str, code, message: String| {
-            violations.push(Violation { path: format!("accounts[{at}].{field}"), code, message });
+            violations.push(Violation::new(format!("accounts[{at}].{field}"), code, message));
         };
         let external_id = account.external_id.trim().to_owned();
         if external_id.is_empty() {
@@ -345,7 +345,7 @@ fn check(accounts: Vec<SyncedAccount>, warnings: &mut Vec<Violation>) -> Result<
             Ok(email) => Some(email.into_string()),
             Err(message) => {
                 let path = format!("accounts[{at}].email");
-                warnings.push(Violation { path, code: "NOT_AN_EMAIL", message: format!("{message}; left out") });
+                warnings.push(Violation::new(path, "NOT_AN_EMAIL", format!("{message}; left out")));
                 None
             }
         });

@@ -15,9 +15,9 @@ use tokio::task::JoinHandle;
 use super::{Directory, Error, Result};
 
 /// How often changesets of other processes are looked for, while anybody listens.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 /// The most changesets that are read at a time.
-const PAGE: i64 = 100;
+pub(super) const PAGE: i64 = 100;
 
 /// The version of the directory, as listeners are told of it.
 pub(super) struct Versions {

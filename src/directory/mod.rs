@@ -6,37 +6,51 @@ mod association;
 mod attribute;
 mod changeset;
 mod clock;
+mod complete;
 pub mod csv;
 mod diff;
 mod draft;
 mod error;
+mod explain;
 mod fetch;
 mod follow;
 mod history;
 mod integration;
 mod integration_account;
 mod live;
+mod manager;
 mod org_unit;
+mod past;
+mod preview;
+mod rehearsal;
 mod scan;
 mod show;
+mod tree;
 mod undo;
 mod user;
 
-pub use attribute::{AttributeChange, NewAttribute};
-pub use clock::Clock;
+pub use attribute::{AttributeChange, NewAttribute, Renamed, Retype, Retyped, ValueRename};
+pub use clock::{Clock, Stepped};
 pub use diff::{DiffKind, DiffQuery, FieldChange, RecordDiff};
-pub use draft::{ApplyOptions, ColumnMapping, Draft, DraftPage, DraftReport, Impact, Moved, NewDraft, Progress};
+pub use draft::{ApplyOptions, ColumnMapping, Draft, DraftPage, DraftReport, Impact, Moved, Mover, NewDraft, Progress};
 pub use error::{Error, Result, Source};
+pub use explain::ExplainedBy;
 pub use history::{ChangePage, HistoryEntry, Range};
 pub use integration::{IntegrationChange, NewIntegration};
 pub use integration_account::{AccountQuery, IdRange, SyncMode, SyncOutcome, SyncedAccount};
-pub(crate) use org_unit::read_stored;
-pub use org_unit::{NewOrgUnit, OrgUnitChange, OrgUnitDraft, OrgUnitPreview};
+pub(crate) use manager::manager_attribute;
+pub use org_unit::generate;
+pub use org_unit::{NewOrgUnit, OrgUnitChange};
+pub(crate) use org_unit::{members, read_stored, select};
+pub use past::{AsOf, MembersChange, Moment, Moved as MovedMembers, NAMED as NAMED_MEMBERS};
+pub use preview::{ConditionCount, OrgUnitDraft, OrgUnitPreview, Warning, WarningKind};
+pub use rehearsal::{ChangeCount, Rehearsal};
+pub use tree::{OrgUnitOverlap, OrgUnitTree};
 pub use undo::{Blocked, UndoOptions, UndoReport};
 pub use user::{NewUser, UserChange};
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use entity::change;
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QuerySelect};
@@ -71,6 +85,9 @@ struct Inner {
     /// How many drafts are compared at a time.
     comparisons: tokio::sync::Semaphore,
     versions: live::Versions,
+    past: past::Past,
+    /// Of a rehearsal: what its change begins from, and how much it changes.
+    stage: Option<Mutex<rehearsal::Stage>>,
 }
 
 /// How many drafts one process compares at a time.
@@ -82,8 +99,17 @@ impl Directory {
     /// # Errors
     /// Where the database cannot be read or written.
     pub async fn open(database: Database, clock: Clock) -> Result<Self> {
-        let index = scan::load(&database).await?;
-        let directory = Self(Arc::new(Inner {
+        let mut index = scan::load(&database).await?;
+        index.begin_day(clock.today());
+        let directory = Self::of(database, clock, index, None);
+        if directory.version() == 0 {
+            directory.create_built_in_attributes().await?;
+        }
+        Ok(directory)
+    }
+
+    fn of(database: Database, clock: Clock, index: Index, stage: Option<rehearsal::Stage>) -> Self {
+        Self(Arc::new(Inner {
             database,
             versions: live::Versions::new(index.version()),
             index: RwLock::new(index),
@@ -94,11 +120,9 @@ impl Directory {
             jobs: draft::Jobs::default(),
             job_done: tokio::sync::Notify::new(),
             comparisons: tokio::sync::Semaphore::new(COMPARISONS),
-        }));
-        if directory.version() == 0 {
-            directory.create_built_in_attributes().await?;
-        }
-        Ok(directory)
+            past: past::Past::new(),
+            stage: stage.map(Mutex::new),
+        }))
     }
 
     /// The database.
@@ -156,11 +180,12 @@ impl Directory {
     }
 
     /// Brings the index to the database's version, so that what any process has written before this call is seen
-    /// after it. Gives the version.
+    /// after it, and to the day that it is. Gives the version.
     ///
     /// # Errors
     /// Where the database cannot be read.
     pub async fn refresh(&self) -> Result<i64> {
+        self.keep_day();
         let version = last_number(self.database().readers()).await?;
         if version <= self.version() {
             return Ok(self.version());

@@ -169,7 +169,8 @@ impl Kind {
     }
 }
 
-async fn read(connection: &impl ConnectionTrait, statement: Statement) -> Result<String> {
+/// The one text that a statement gives, as `lines`; empty without rows.
+pub(super) async fn read(connection: &impl ConnectionTrait, statement: Statement) -> Result<String> {
     let row = connection.query_one_raw(statement).await?;
     let text: Option<Option<String>> = row.map(|row| row.try_get("", "lines")).transpose()?;
     Ok(text.flatten().unwrap_or_default())

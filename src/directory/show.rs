@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::Directory;
 use super::error::Result;
+use super::org_unit::generate::{Origin, Source};
 use super::org_unit::read_stored;
 use crate::index::Index;
 use crate::record::Record;
@@ -77,20 +78,36 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
             "createdAt": time(row.created_at),
             "updatedAt": time(row.updated_at),
         }),
-        Record::OrgUnit(record) => json!({
-            "id": record.row.id.to_global(),
-            "parentId": record.row.parent_id.map(GlobalId::to_global),
-            "name": record.row.name,
-            "description": record.row.description,
-            "scope": record.row.scope,
-            "filter": record.row.filter.clone().map(read_stored).transpose()?,
-            "pinned": record.pinned.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
-            "excluded": record.excluded.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
-            "version": record.row.version,
-            "createdAt": time(record.row.created_at),
-            "updatedAt": time(record.row.updated_at),
-        }),
+        Record::OrgUnit(record) => {
+            let mut shown = json!({
+                "id": record.row.id.to_global(),
+                "parentId": record.row.parent_id.map(GlobalId::to_global),
+                "name": record.row.name,
+                "description": record.row.description,
+                "scope": record.row.scope,
+                "filter": record.row.filter.clone().map(read_stored).transpose()?,
+                "pinned": record.pinned.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
+                "excluded": record.excluded.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
+                "version": record.row.version,
+                "createdAt": time(record.row.created_at),
+                "updatedAt": time(record.row.updated_at),
+            });
+            if let Some(Origin { source, .. }) = Origin::of(record) {
+                shown["generatedFrom"] = show_source(&source);
+            }
+            shown
+        }
     })
+}
+
+/// What an org unit was generated from. Units that a person has made have no such member.
+fn show_source(source: &Source) -> Json {
+    match source {
+        Source::Values(values) => json!({ "values": values }),
+        Source::Supervisor { attribute, user } => {
+            json!({ "supervisorAttribute": attribute, "supervisorId": user.to_global() })
+        }
+    }
 }
 
 /// Values by attribute key, in the order of the attributes, which not every database keeps; those that name users as

@@ -12,7 +12,7 @@ use super::error::{Error, Result};
 use super::{Actor, Directory, expect_version, fetch, missing};
 use crate::filter::Violation;
 use crate::record::{Record, UserRecord};
-use crate::value::{Email, GlobalId, fold, nfc};
+use crate::value::{Email, GlobalId, is_blank, nfc};
 use entity::integration_account::AssociationRule;
 
 /// The most further emails in one call.
@@ -175,8 +175,9 @@ async fn put_user(changeset: &mut Changeset, before: Option<UserRecord>, mut aft
 /// A name as it is stored; what is wrong with it becomes a violation at `path`.
 pub(super) fn check_name(name: &str, path: &str, violations: &mut Vec<Violation>) -> String {
     let name = nfc(name.trim());
-    let problem = if fold(&name).is_empty() {
-        Some(("REQUIRED", "a user needs a name".to_owned()))
+    let problem = if is_blank(&name) {
+        let seen = if name.is_empty() { "" } else { "; this has only characters that cannot be seen" };
+        Some(("REQUIRED", format!("a user needs a name{seen}")))
     } else if name.contains('\0') {
         Some(("NOT_TEXT", "a name cannot hold the character NUL".to_owned()))
     } else if name.chars().count() > LONGEST_NAME {
@@ -185,7 +186,7 @@ pub(super) fn check_name(name: &str, path: &str, violations: &mut Vec<Violation>
         None
     };
     if let Some((code, message)) = problem {
-        violations.push(Violation { path: path.to_owned(), code, message });
+        violations.push(Violation::new(path, code, message));
     }
     name
 }
@@ -197,7 +198,7 @@ pub(super) fn check_email(email: &str, path: &str, violations: &mut Vec<Violatio
         Err(_) if email.trim().is_empty() => ("REQUIRED", "a user needs an email".to_owned()),
         Err(why) => ("NOT_AN_EMAIL", why),
     };
-    violations.push(Violation { path: path.to_owned(), code: problem.0, message: problem.1 });
+    violations.push(Violation::new(path, problem.0, problem.1));
     String::new()
 }
 

@@ -1,13 +1,27 @@
 //! CONTEXT. What resolvers find in a request: the directory, who asks, and the loader. Nothing else reads its data.
 
 use std::hash::Hash;
+use std::time::{Duration, Instant};
 
 use async_graphql::Context;
 use async_graphql::dataloader::{self, DataLoader};
 
+use super::as_of::Versions;
 use super::error::{Failure, Result};
 use super::loader::Loader;
 use crate::directory::{Actor, Directory, Error};
+
+/// When the answer to a request is to be there.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// A bit less than this time from now, so that an answer that is given at the last moment is still sent.
+    #[must_use]
+    pub fn within(time: Duration) -> Self {
+        Self(Instant::now() + (time - (time / 4).min(Duration::from_secs(1))))
+    }
+}
 
 /// Reads the data of a request.
 pub(crate) trait ContextExt {
@@ -17,8 +31,17 @@ pub(crate) trait ContextExt {
     /// `Internal`, where the document was not started by [`super::execute`].
     fn directory(&self) -> Result<&Directory>;
 
+    /// The versions of the past that the answer is made of.
+    ///
+    /// # Errors
+    /// As [`ContextExt::directory`].
+    fn versions(&self) -> Result<&Versions>;
+
     /// Who makes the request's changes, as the log names them.
     fn actor(&self) -> Actor;
+
+    /// How long an answer can wait for what is being done.
+    fn time_left(&self) -> Duration;
 
     /// What a key names, gathered with what the rest of the document asks for at the same time.
     ///
@@ -51,8 +74,17 @@ impl ContextExt for Context<'_> {
         Ok(loader(self)?.loader().directory())
     }
 
+    fn versions(&self) -> Result<&Versions> {
+        Ok(loader(self)?.loader().versions())
+    }
+
     fn actor(&self) -> Actor {
         self.data_opt::<Actor>().cloned().unwrap_or_else(|| Actor("api".to_owned()))
+    }
+
+    fn time_left(&self) -> Duration {
+        self.data_opt::<Deadline>()
+            .map_or(Duration::MAX, |Deadline(until)| until.saturating_duration_since(Instant::now()))
     }
 
     async fn load<K>(&self, key: K) -> Result<Option<<Loader as dataloader::Loader<K>>::Value>>

@@ -8,6 +8,7 @@ use async_graphql::{ErrorExtensionValues, Name, Value};
 
 use crate::directory::{Error, Source};
 use crate::filter::Violation;
+use crate::filter::text::TextPlace;
 use crate::value::GlobalId;
 
 /// The most violations in one error; more would help nobody.
@@ -44,7 +45,7 @@ impl From<Failure> for async_graphql::Error {
     fn from(Failure(error): Failure) -> Self {
         match &error {
             Error::Internal(cause) => tracing::error!(error.code = error.code(), error.cause = chain(cause), "failed"),
-            Error::Unavailable(cause) => {
+            Error::Unavailable(cause) | Error::DiskFull(cause) => {
                 tracing::warn!(error.code = error.code(), error.cause = chain(cause), "the database cannot answer");
             }
             _ => {}
@@ -63,9 +64,17 @@ impl From<Failure> for async_graphql::Error {
     }
 }
 
-fn show(violation: &Violation) -> Value {
-    let fields = [("path", violation.path.as_str()), ("code", violation.code), ("message", violation.message.as_str())];
-    Value::Object(fields.into_iter().map(|(name, text)| (Name::new(name), Value::from(text))).collect())
+fn show(Violation { path, code, message, place }: &Violation) -> Value {
+    let mut fields =
+        vec![("path", path.as_str().into()), ("code", (*code).into()), ("message", message.as_str().into())];
+    if let Some(place) = place {
+        let TextPlace { line, column, start, end, expected, suggestion } = place.as_ref();
+        let places = [("line", line), ("column", column), ("start", start), ("end", end)];
+        fields.extend(places.map(|(name, number)| (name, Value::from(*number))));
+        fields.push(("expected", Value::List(expected.iter().map(|item| item.as_str().into()).collect())));
+        fields.push(("suggestion", suggestion.as_deref().map_or(Value::Null, Value::from)));
+    }
+    Value::Object(fields.into_iter().map(|(name, value)| (Name::new(name), value)).collect())
 }
 
 /// A cause with the causes behind it, for the log.

@@ -18,14 +18,18 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::task::AtomicWaker;
 use tokio::sync::mpsc;
 
-use entity::{IntegrationAccountId, IntegrationId, UserId, integration_account};
+use entity::{IntegrationAccountId, IntegrationId, OrgUnitId, UserId, integration_account};
 
+use super::as_of::{At, Versions};
+use super::error::Failure;
 use crate::directory::{Directory, Error};
+use crate::index::{Index, Reason};
 use crate::record::{OrgUnitRecord, UserRecord};
 
 /// Loads by each of its key types.
 pub(crate) struct Loader {
     directory: Directory,
+    versions: Arc<Versions>,
     /// How many batches have begun to read.
     begun: Arc<AtomicUsize>,
 }
@@ -34,13 +38,23 @@ pub(crate) struct Loader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AccountsOf(pub UserId);
 
-/// Asks for the org units that a user is a member of.
+/// Asks for the org units that a user is a member of, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct OrgUnitsOf(pub UserId);
+pub(crate) struct MembershipsOf(pub UserId, pub At);
+
+/// The org units that a user is a member of, each with why.
+type Memberships = Arc<[(Arc<OrgUnitRecord>, Reason)]>;
+
+/// Asks for a record as it was at a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Then<I> {
+    pub version: i64,
+    pub id: I,
+}
 
 /// Asks how many accounts an integration has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AccountCountOf(pub IntegrationId);
+pub(crate) struct AccountCountOf(pub IntegrationId, pub At);
 
 /// Asks which changeset has undone this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,8 +68,9 @@ impl Loader {
         // Nobody is left to be told once the request is gone.
         let queue = move |batch| drop(send.send(batch));
         let begun = Arc::new(AtomicUsize::new(0));
-        let batches = Batches { queue: receive, begun: begun.clone() };
-        let loader = DataLoader::new(Self { directory, begun }, queue);
+        let versions = Arc::new(Versions::default());
+        let batches = Batches { queue: receive, begun: begun.clone(), versions: versions.clone() };
+        let loader = DataLoader::new(Self { directory, versions, begun }, queue);
         (loader.delay(Duration::ZERO).max_batch_size(usize::MAX), batches)
     }
 
@@ -63,6 +78,12 @@ impl Loader {
     #[must_use]
     pub(crate) fn directory(&self) -> &Directory {
         &self.directory
+    }
+
+    /// The versions of the past that the answer is made of.
+    #[must_use]
+    pub(crate) fn versions(&self) -> &Versions {
+        &self.versions
     }
 
     /// The directory, for a batch that begins.
@@ -76,6 +97,7 @@ impl Loader {
 pub(crate) struct Batches {
     queue: mpsc::UnboundedReceiver<BoxFuture<'static, ()>>,
     begun: Arc<AtomicUsize>,
+    versions: Arc<Versions>,
 }
 
 impl Batches {
@@ -85,6 +107,7 @@ impl Batches {
     /// and the document goes on only when all of them have begun. So what is gathered does not depend on how fast the
     /// machine is: batches that began after a fixed time would cut a long list into many reads on a busy one.
     pub(crate) async fn run<T>(&mut self, document: impl Future<Output = T>) -> T {
+        self.versions.clear();
         let mut document = pin!(document);
         let mut under_way = FuturesUnordered::new();
         let mut started = self.begun.load(Ordering::Relaxed);
@@ -171,21 +194,66 @@ impl dataloader::Loader<AccountsOf> for Loader {
     }
 }
 
-impl dataloader::Loader<OrgUnitsOf> for Loader {
-    type Value = Arc<[Arc<OrgUnitRecord>]>;
+impl dataloader::Loader<MembershipsOf> for Loader {
+    type Value = Memberships;
     type Error = Error;
 
-    async fn load(&self, keys: &[OrgUnitsOf]) -> Result<HashMap<OrgUnitsOf, Self::Value>, Error> {
-        let users: Vec<UserId> = keys.iter().map(|key| key.0).collect();
-        let index = self.begin().index();
+    async fn load(&self, keys: &[MembershipsOf]) -> Result<HashMap<MembershipsOf, Self::Value>, Error> {
+        let directory = self.begin();
+        let mut users: HashMap<At, Vec<UserId>> = HashMap::new();
+        for MembershipsOf(user, at) in keys {
+            users.entry(*at).or_default().push(*user);
+        }
         let mut found = HashMap::with_capacity(keys.len());
-        for (key, units) in keys.iter().zip(index.org_units_of(&users)) {
-            let mut units: Vec<(String, Arc<OrgUnitRecord>)> =
-                units.iter().filter_map(|id| Some((index.path(*id), index.org_unit(*id)?.clone()))).collect();
-            units.sort_by(|(a, _), (b, _)| a.cmp(b));
-            found.insert(*key, units.into_iter().map(|(_, unit)| unit).collect());
+        for (at, users) in users {
+            let units = match at {
+                At::Now => memberships_in(&directory.index(), &users),
+                At::Then(moment) => {
+                    let index = self.versions.index(directory, moment).await.map_err(|Failure(error)| error)?;
+                    memberships_in(&index, &users)
+                }
+            };
+            found.extend(users.into_iter().map(|user| MembershipsOf(user, at)).zip(units));
         }
         Ok(found)
+    }
+}
+
+/// The org units that each user is a member of, in order of their paths, and why.
+fn memberships_in(index: &Index, users: &[UserId]) -> Vec<Memberships> {
+    let sorted = |units: Vec<(OrgUnitId, Reason)>| {
+        let mut units: Vec<(String, Arc<OrgUnitRecord>, Reason)> = units
+            .iter()
+            .filter_map(|(id, reason)| Some((index.path(*id), index.org_unit(*id)?.clone(), *reason)))
+            .collect();
+        units.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        units.into_iter().map(|(_, unit, reason)| (unit, reason)).collect()
+    };
+    index.memberships_of(users).into_iter().map(sorted).collect()
+}
+
+impl dataloader::Loader<Then<UserId>> for Loader {
+    type Value = Arc<UserRecord>;
+    type Error = Error;
+
+    async fn load(&self, keys: &[Then<UserId>]) -> Result<HashMap<Then<UserId>, Self::Value>, Error> {
+        let keys: Vec<(i64, UserId)> = keys.iter().map(|key| (key.version, key.id)).collect();
+        let users = self.begin().users_at(&keys).await?;
+        Ok(users.into_iter().map(|((version, id), user)| (Then { version, id }, Arc::new(user))).collect())
+    }
+}
+
+impl dataloader::Loader<Then<IntegrationAccountId>> for Loader {
+    type Value = Arc<integration_account::Model>;
+    type Error = Error;
+
+    async fn load(
+        &self,
+        keys: &[Then<IntegrationAccountId>],
+    ) -> Result<HashMap<Then<IntegrationAccountId>, Self::Value>, Error> {
+        let keys: Vec<(i64, IntegrationAccountId)> = keys.iter().map(|key| (key.version, key.id)).collect();
+        let accounts = self.begin().accounts_at(&keys).await?;
+        Ok(accounts.into_iter().map(|((version, id), row)| (Then { version, id }, Arc::new(row))).collect())
     }
 }
 
@@ -194,9 +262,23 @@ impl dataloader::Loader<AccountCountOf> for Loader {
     type Error = Error;
 
     async fn load(&self, keys: &[AccountCountOf]) -> Result<HashMap<AccountCountOf, u64>, Error> {
-        let integrations: Vec<IntegrationId> = keys.iter().map(|key| key.0).collect();
-        let counts = self.begin().account_counts(&integrations).await?;
-        Ok(counts.into_iter().map(|(id, count)| (AccountCountOf(id), count)).collect())
+        let directory = self.begin();
+        let mut found = HashMap::with_capacity(keys.len());
+        let mut of_now: Vec<IntegrationId> = Vec::new();
+        for key @ AccountCountOf(id, at) in keys {
+            match at {
+                At::Now => of_now.push(*id),
+                At::Then(moment) => {
+                    let index = self.versions.index(directory, *moment).await.map_err(|Failure(error)| error)?;
+                    found.insert(*key, index.count_accounts_of_integration(*id));
+                }
+            }
+        }
+        if !of_now.is_empty() {
+            let counts = directory.account_counts(&of_now).await?;
+            found.extend(counts.into_iter().map(|(id, count)| (AccountCountOf(id, At::Now), count)));
+        }
+        Ok(found)
     }
 }
 

@@ -5,11 +5,14 @@
 //! [`subscribe`] are the ways in. What does not live here: limits of a document before it runs ([`guard`]), transport,
 //! and every rule of the directory.
 
+mod as_of;
 mod attribute;
+mod change_preview;
 mod changeset;
 mod context;
 mod directory;
 mod error;
+mod facet;
 mod filter;
 mod filter_text;
 pub mod guard;
@@ -32,6 +35,7 @@ mod user;
 #[cfg(test)]
 mod tests;
 
+pub use context::Deadline;
 pub use mutation::Mutation;
 pub use query::Query;
 pub use subscription::Subscription;

@@ -9,7 +9,7 @@ use super::import_draft::ImportDraftMutation;
 use super::import_org_units::ImportOrgUnitsMutation;
 use super::integration::IntegrationMutation;
 use super::integration_account::IntegrationAccountMutation;
-use super::org_unit::OrgUnitMutation;
+use super::org_unit::{GenerateMutation, OrgUnitMutation};
 use super::user::UserMutation;
 
 /// What can be done to the directory. Each mutation is one changeset: all of it happens, or nothing. Several in one
@@ -21,6 +21,7 @@ pub struct Mutation(
     IntegrationMutation,
     IntegrationAccountMutation,
     OrgUnitMutation,
+    GenerateMutation,
     ImportMutation,
     ImportDraftMutation,
     ChangesetMutation,

@@ -78,11 +78,11 @@ async fn find(ctx: &Context<'_>, id: &ID, path: String) -> Result<Option<Node>> 
         }
         Some(IntegrationId::PREFIX) => {
             let found = directory.index().integration(parse_id(id, &path)?).cloned();
-            found.map(|row| Node::Integration(Integration(row)))
+            found.map(|row| Node::Integration(Integration::new(row)))
         }
         Some(OrgUnitId::PREFIX) => {
             let found = directory.index().org_unit(parse_id(id, &path)?).cloned();
-            found.map(|record| Node::OrgUnit(OrgUnit(record)))
+            found.map(|record| Node::OrgUnit(OrgUnit::new(record)))
         }
         _ => return Err(Failure::invalid(path, "WRONG_ID", format!("`{}` is not an id", shorten(id)))),
     })

@@ -4,7 +4,7 @@
 //! costs twice as much, and a page has thousands. What does not live here: how each list is read; every noun's file does
 //! that from a [`Window`].
 
-use async_graphql::{Context, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{ContainerType, Context, Object, OutputType, SimpleObject, TypeName};
 use std::borrow::Cow;
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use super::context::ContextExt;
 use super::error::{Failure, Result};
 use crate::directory::{AccountQuery, DiffQuery, IdRange, Range};
 use crate::value::{GlobalId, shorten};
-use entity::IntegrationAccountId;
+use entity::{IntegrationAccountId, OrgUnitId};
 
 /// The most nodes of one page.
 const LARGEST: i32 = 100;
@@ -160,27 +160,41 @@ pub(crate) enum Total {
     History(Uuid),
     /// As many as the records that differ.
     Diff(DiffQuery),
+    /// As many as the changesets that changed the members of this org unit, from one version to another.
+    Members(OrgUnitId, i64, i64),
 }
 
-/// A page of a list.
+/// A page of a list; `M` is what else such a list tells.
 #[derive(Debug)]
-pub(crate) struct Connection<N: OutputType> {
+pub(crate) struct Connection<N: OutputType, M = Nothing> {
     pub(super) edges: Vec<Edge<N>>,
     pub(super) has_previous: bool,
     pub(super) has_next: bool,
     pub(super) total: Total,
     pub(super) version: i64,
+    more: M,
 }
+
+/// What a list tells that is a list and nothing else.
+#[derive(Debug, SimpleObject)]
+#[graphql(fake)]
+pub(crate) struct Nothing;
 
 impl<N: OutputType> Connection<N> {
     /// A page of `slice`, each item as an edge.
     pub(super) fn new<T>(slice: Slice<T>, total: Total, version: i64, edge: impl FnMut(T) -> Edge<N>) -> Self {
         let Slice { items, has_previous, has_next } = slice;
-        Self { edges: items.into_iter().map(edge).collect(), has_previous, has_next, total, version }
+        Self { edges: items.into_iter().map(edge).collect(), has_previous, has_next, total, version, more: Nothing }
+    }
+
+    /// The page, with what else such a list tells.
+    pub(super) fn with<M>(self, more: M) -> Connection<N, M> {
+        let Self { edges, has_previous, has_next, total, version, more: Nothing } = self;
+        Connection { edges, has_previous, has_next, total, version, more }
     }
 }
 
-impl<N: OutputType> TypeName for Connection<N> {
+impl<N: OutputType, M: Send + Sync> TypeName for Connection<N, M> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Connection", N::type_name()).into()
     }
@@ -188,7 +202,7 @@ impl<N: OutputType> TypeName for Connection<N> {
 
 /// One page of a list, after the Relay connection specification.
 #[Object(name_type, serial)]
-impl<N: OutputType> Connection<N> {
+impl<N: OutputType, M: OutputType + ContainerType> Connection<N, M> {
     /// The nodes of the page, each with its cursor.
     async fn edges(&self) -> &[Edge<N>] {
         &self.edges
@@ -210,6 +224,9 @@ impl<N: OutputType> Connection<N> {
             Total::Known(total) => Ok(*total),
             Total::Accounts(query) => Ok(ctx.directory()?.count_accounts(query).await?),
             Total::Diff(query) => Ok(ctx.directory()?.count_diff(*query).await?),
+            Total::Members(unit, from, to) => {
+                Ok(ctx.directory()?.members_changes(*unit, *from, *to, u64::MAX).await?.rows.len() as u64)
+            }
             Total::History(record) => Ok(ctx.directory()?.count_history(*record).await?),
         }
     }
@@ -217,6 +234,12 @@ impl<N: OutputType> Connection<N> {
     /// The version of the directory that the page was read at, or a later one.
     async fn version(&self) -> i64 {
         self.version
+    }
+
+    /// What else such a list tells.
+    #[graphql(flatten)]
+    async fn more(&self) -> &M {
+        &self.more
     }
 }
 

@@ -3,14 +3,16 @@
 use async_graphql::MergedObject;
 
 use super::attribute::AttributeQuery;
+use super::change_preview::ChangePreviewQuery;
 use super::changeset::{ChangesetQuery, DiffQuery};
 use super::directory::DirectoryQuery;
+use super::facet::FacetQuery;
 use super::filter_text::FilterTextQuery;
 use super::import_draft::ImportDraftQuery;
 use super::integration::IntegrationQuery;
 use super::integration_account::{IntegrationAccountQuery, ResolveQuery};
 use super::node::NodeQuery;
-use super::org_unit::{OrgUnitQuery, PreviewQuery};
+use super::org_unit::{ExplainQuery, GenerateQuery, OrgUnitQuery, PreviewQuery, TreeQuery};
 use super::user::UserQuery;
 
 /// What can be asked of the directory. All of one request is answered from the directory as it is at its beginning, or
@@ -25,9 +27,14 @@ pub struct Query(
     ResolveQuery,
     OrgUnitQuery,
     PreviewQuery,
+    ExplainQuery,
+    TreeQuery,
+    FacetQuery,
+    GenerateQuery,
     FilterTextQuery,
     DirectoryQuery,
     ChangesetQuery,
     ImportDraftQuery,
     DiffQuery,
+    ChangePreviewQuery,
 );

@@ -44,7 +44,7 @@ pub(crate) fn parse_ids<I: GlobalId + Ord>(ids: &[ID], path: &'static str) -> Re
                 parsed.insert(id);
             }
             Err(message) => {
-                violations.push(filter::Violation { path: format!("{path}[{at}]"), code: "WRONG_ID", message });
+                violations.push(filter::Violation::new(format!("{path}[{at}]"), "WRONG_ID", message));
             }
         }
     }
@@ -133,7 +133,7 @@ impl ScalarType for AttributeInputValue {
 pub(crate) struct FilterValue(pub filter::Scalar);
 
 /// A value to compare with: text, a number, or true or false, as the attribute's type asks for. A day is text such as
-/// `2026-11-22`; a user is an id or an email.
+/// `2026-11-22`, or relative to today: `now`, `now-90d`, `now+2w`, `now-6m`, `now-1y`; a user is an id or an email.
 #[Scalar]
 impl ScalarType for FilterValue {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -9,11 +9,12 @@ use futures_util::{Stream, StreamExt};
 use super::changeset::ChangesetSubscription;
 use super::error::{Failure, Result};
 use super::import_draft::ImportDraftSubscription;
+use super::org_unit::OrgUnitSubscription;
 use crate::directory;
 
 /// What can be followed. Each subscription has one field, and gives an answer for each event.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(ChangesetSubscription, ImportDraftSubscription);
+pub struct Subscription(ChangesetSubscription, ImportDraftSubscription, OrgUnitSubscription);
 
 /// A stream of the directory as a field gives it, with each item as `show` shows it.
 pub(crate) fn events<T, U>(

@@ -90,7 +90,7 @@ fn a_filter_that_was_read_can_be_sent_back() {
         { "any": [] },
         { "not": { "name": { "startsWith": "a" } } },
         { "email": { "in": ["a@example.org", "b@example.org"] } },
-        { "attribute": { "key": "level", "is": { "between": { "from": 3.0, "to": 4.5 } } } },
+        { "attribute": { "key": "level", "is": { "between": { "from": 3, "to": 4.5 } } } },
         { "attribute": { "key": "remote", "is": { "equals": true } } },
         { "attribute": { "key": "skills", "is": { "hasAll": ["rust"] } } },
         { "attribute": { "key": "manager", "is": { "reportsTo": "usr_00000000000000000000000000000000" } } },

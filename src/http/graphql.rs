@@ -26,7 +26,7 @@ use tracing::Instrument;
 use super::body::{Error as BodyError, Incoming};
 use super::reply::{self, Media, Refusal};
 use super::{AppState, envelope, live, multipart};
-use crate::graphql::guard;
+use crate::graphql::{Deadline, guard};
 use crate::telemetry::RequestId;
 
 /// Headers that a page on another site cannot set without asking first. Any one will do.
@@ -213,6 +213,7 @@ pub(super) async fn run(state: &AppState, id: &RequestId, operation: Operation) 
     let Operation { request, kind, deadline, upload: _upload } = operation;
     let is_mutation = kind == OperationType::Mutation;
     let (execute, id) = (state.0.backend.execute.clone(), id.clone());
+    let request = request.data(Deadline::within(deadline));
     let work = AssertUnwindSafe(async move { execute(request, id).await }).catch_unwind();
     let outcome = if is_mutation {
         let task = state.0.mutations.spawn(work.in_current_span());

@@ -1,12 +1,13 @@
 //! The custom attributes: each with its column, and for USER attributes who reports to whom.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use entity::attribute::{self, AttributeType};
 use entity::{AttributeId, UserId};
 use uuid::Uuid;
 
 use super::column::{Column, encode};
+use super::reports::Reports;
 use super::users::Users;
 use super::{NONE, ordinal};
 use crate::value::Key;
@@ -25,6 +26,8 @@ pub(super) struct AttributeColumn {
     pub(super) column: Arc<Column>,
     /// Of USER: the ordinal of the user that each code names.
     people: Arc<Vec<u32>>,
+    /// Of USER: who reports to whom, once somebody has asked since the last change.
+    reports: OnceLock<Arc<Reports>>,
 }
 
 impl Attributes {
@@ -58,12 +61,13 @@ impl Attributes {
                 if known.row.r#type != row.r#type {
                     known.column = Arc::new(retype(&known.column, known.row.r#type, row.r#type));
                     known.people = Arc::default();
+                    known.reports = OnceLock::new();
                 }
                 known.row = row;
             }
             None => {
                 let column = Arc::new(Column::new(true));
-                self.columns.push(AttributeColumn { row, column, people: Arc::default() });
+                self.columns.push(AttributeColumn { row, column, people: Arc::default(), reports: OnceLock::new() });
             }
         }
     }
@@ -75,25 +79,27 @@ impl Attributes {
 
     /// Gives a user the values of a stored document.
     pub(super) fn set(&mut self, at: u32, document: &serde_json::Value) {
-        for AttributeColumn { row, column, .. } in &mut self.columns {
+        for AttributeColumn { row, column, reports, .. } in &mut self.columns {
             let value = document.get(&row.key).and_then(|stored| encode(row.r#type, stored));
             if column.value(at) != value.as_deref() {
                 Arc::make_mut(column).set(at, value.as_deref());
+                *reports = OnceLock::new();
             }
         }
     }
 
     pub(super) fn clear(&mut self, at: u32) {
-        for AttributeColumn { column, .. } in &mut self.columns {
+        for AttributeColumn { column, reports, .. } in &mut self.columns {
             if column.value(at).is_some() {
                 Arc::make_mut(column).set(at, None);
+                *reports = OnceLock::new();
             }
         }
     }
 
     /// Brings up to date whom values name, after changes; `users` with the ids of those who came or went.
     pub(super) fn meet(&mut self, users: &Users, came_or_went: &[UserId]) {
-        for AttributeColumn { row, column, people } in &mut self.columns {
+        for AttributeColumn { row, column, people, reports } in &mut self.columns {
             if row.r#type != AttributeType::User {
                 continue;
             }
@@ -101,12 +107,14 @@ impl Attributes {
             for code in ordinal(people.len())..ordinal(column.values.len()) {
                 let id = Uuid::from_slice(column.values.value(code)).ok();
                 Arc::make_mut(people).push(id.map_or(NONE, |id| place(UserId(id))));
+                *reports = OnceLock::new();
             }
             for id in came_or_went {
                 if let Some(code) = column.values.find(id.0.as_bytes())
                     && people[code as usize] != place(*id)
                 {
                     Arc::make_mut(people)[code as usize] = place(*id);
+                    *reports = OnceLock::new();
                 }
             }
         }
@@ -141,57 +149,19 @@ impl Attributes {
 }
 
 impl AttributeColumn {
-    /// The codes of the users who are `manager` or report to them: whoever has one of these values reports to
-    /// `manager`. Each code is looked at once, however the chains run, circles included.
-    pub(super) fn below(&self, manager: UserId) -> Vec<u32> {
-        let Some(top) = self.column.values.find(manager.0.as_bytes()) else { return Vec::new() };
-        let mut below: Vec<Option<bool>> = vec![None; self.column.values.len()];
-        let mut path = Vec::new();
-        below[0] = Some(false);
-        below[top as usize] = Some(true);
-        for start in 1..ordinal(self.column.values.len()) {
-            let mut code = start;
-            // Counting a code as outside while its chain is followed ends a circle; the walk sets it right.
-            while below[code as usize].is_none() {
-                below[code as usize] = Some(false);
-                path.push(code);
-                code = self.above(code);
-            }
-            let outcome = below[code as usize];
-            for code in path.drain(..) {
-                below[code as usize] = outcome;
-            }
-        }
-        (0..).zip(below).filter(|(_, is_below)| *is_below == Some(true)).map(|(code, _)| code).collect()
+    /// Who reports to whom; worked out when it is first asked for after a change.
+    pub(super) fn tree(&self) -> &Reports {
+        self.reports.get_or_init(|| Arc::new(Reports::new(self)))
+    }
+
+    /// The manager that a code names; none where there is no such user.
+    pub(super) fn manager(&self, code: u32) -> Option<u32> {
+        self.people.get(code as usize).copied().filter(|person| *person != NONE)
     }
 
     /// The code of the manager of the manager that a code names; 0 where the chain ends.
-    fn above(&self, code: u32) -> u32 {
-        match self.people.get(code as usize) {
-            Some(&person) if person != NONE => self.column.codes.code(person),
-            _ => 0,
-        }
-    }
-
-    /// Whether a user reports to the manager of a code, directly or through others.
-    pub(super) fn reports_to(&self, at: u32, manager: u32) -> bool {
-        let mut code = self.column.codes.code(at);
-        // Brent's way of noticing a circle: the mark moves on at every power of two.
-        let (mut mark, mut steps, mut limit) = (code, 0_u32, 1_u32);
-        while code != 0 {
-            if code == manager {
-                return true;
-            }
-            code = self.above(code);
-            if code == mark {
-                return false;
-            }
-            steps += 1;
-            if steps == limit {
-                (mark, steps, limit) = (code, 0, limit.saturating_mul(2));
-            }
-        }
-        false
+    pub(super) fn above(&self, code: u32) -> u32 {
+        self.manager(code).map_or(0, |person| self.column.codes.code(person))
     }
 }
 

@@ -124,6 +124,18 @@ impl Codes {
         }
     }
 
+    /// Adds up how many of some ordinals have each code.
+    #[expect(clippy::useless_conversion, reason = "one arm for four widths, the widest of which needs none")]
+    pub(super) fn tally(&self, ordinals: &RoaringBitmap, counts: &mut [u32]) {
+        each!(self, vector => {
+            for at in ordinals {
+                if let Some(&code) = vector.get(at as usize) {
+                    counts[u32::from(code) as usize] += 1;
+                }
+            }
+        });
+    }
+
     /// Calls `visit` with every ordinal and its code.
     #[expect(clippy::useless_conversion, reason = "one arm for four widths, the widest of which needs none")]
     pub(super) fn for_each(&self, mut visit: impl FnMut(u32, u32)) {

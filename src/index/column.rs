@@ -3,6 +3,7 @@
 //! What does not live here: what an attribute means, and conditions over several columns.
 
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 use entity::attribute::AttributeType;
 use roaring::RoaringBitmap;
@@ -34,6 +35,8 @@ pub(super) struct Column {
     sorted: Option<Vec<u32>>,
     /// Codes that became frequent since the last [`Self::settle`].
     grown: Vec<u32>,
+    /// By code, a user who has it: made when it is first asked for, and gone when anything changes.
+    holders: OnceLock<Vec<u32>>,
 }
 
 impl Column {
@@ -46,6 +49,7 @@ impl Column {
             bitmaps: FxHashMap::default(),
             sorted: is_sorted.then(Vec::new),
             grown: Vec::new(),
+            holders: OnceLock::new(),
         }
     }
 
@@ -74,6 +78,7 @@ impl Column {
         if old == new {
             return;
         }
+        self.holders.take();
         self.counts.resize(self.values.len(), 0);
         if old != 0 {
             self.counts[old as usize] -= 1;
@@ -192,9 +197,66 @@ impl Column {
         }
     }
 
+    /// How many of `members` have each code; how many have none is not told. All of them are among `live`.
+    pub(super) fn tally(&self, members: &RoaringBitmap, live: &RoaringBitmap) -> Vec<u32> {
+        let (inside, outside) = (members.len(), live.len() - members.len());
+        let mut counts = vec![0; self.values.len()];
+        if self.cost_of_bitmaps().is_some_and(|cost| cost < 2 * inside.min(outside)) {
+            for (code, bitmap) in &self.bitmaps {
+                let both = usize::try_from(bitmap.intersection_len(members));
+                counts[*code as usize] = ordinal(both.unwrap_or(usize::MAX));
+            }
+        } else if inside <= outside {
+            self.codes.tally(members, &mut counts);
+        } else {
+            // Everybody, less those outside.
+            if outside > 0 {
+                self.codes.tally(&(live - members), &mut counts);
+            }
+            for (count, all) in counts.iter_mut().zip(&self.counts) {
+                *count = all.saturating_sub(*count);
+            }
+        }
+        counts
+    }
+
+    /// About how many steps it takes to intersect the bitmaps of all values; none where a value has none.
+    fn cost_of_bitmaps(&self) -> Option<u64> {
+        // A dense bitmap is intersected by words.
+        let words = self.codes.len() as u64 / 64 + 1;
+        let of_code = |(code, count): (u32, &u32)| match self.bitmaps.contains_key(&code) {
+            true => Some(words.min(u64::from(*count))),
+            false => None,
+        };
+        (0..).zip(&self.counts).skip(1).filter(|(_, count)| **count > 0).map(of_code).sum()
+    }
+
+    /// The users who have a code, for many codes one after the other that few users have: of unique values.
+    pub(super) fn holders(&self, code: u32) -> Vec<u32> {
+        if self.count(code) != 1 {
+            return self.users(&[code]).into_iter().collect();
+        }
+        let holders = self.holders.get_or_init(|| {
+            let mut holders = vec![0; self.values.len()];
+            self.codes.for_each(|ordinal, code| holders[code as usize] = ordinal);
+            holders
+        });
+        vec![holders[code as usize]]
+    }
+
     /// The bitmap of a code, where it has one.
     pub(super) fn bitmap(&self, code: u32) -> Option<&RoaringBitmap> {
         self.bitmaps.get(&code)
+    }
+
+    /// Whether many users have the value of a code.
+    pub(super) fn is_frequent(&self, code: u32) -> bool {
+        self.count(code) > RARE.into()
+    }
+
+    /// The codes whose values many users have, in no order.
+    pub(super) fn frequent(&self) -> impl Iterator<Item = u32> {
+        self.bitmaps.keys().copied().filter(|code| self.is_frequent(*code))
     }
 
     /// The users who have a value.

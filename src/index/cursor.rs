@@ -110,12 +110,14 @@ impl Cursor {
     }
 }
 
-fn put(bytes: &mut Vec<u8>, part: &[u8]) {
+/// Writes a part with its length.
+pub(super) fn put(bytes: &mut Vec<u8>, part: &[u8]) {
     bytes.extend_from_slice(&super::ordinal(part.len()).to_be_bytes());
     bytes.extend_from_slice(part);
 }
 
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+/// Reads a part that [`put`] wrote.
+pub(super) fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (len, after) = rest.split_first_chunk::<4>()?;
     let (part, after) = after.split_at_checked(u32::from_be_bytes(*len) as usize)?;
     *rest = after;

@@ -10,7 +10,8 @@ use entity::{OrgUnitId, UserId};
 use roaring::RoaringBitmap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Index, Members};
+use super::units::Unit;
+use super::{Index, Members, OtherEpoch, Reason};
 use crate::filter::{Checked, Node};
 
 /// One evaluation: all its answers are within one set of users.
@@ -55,23 +56,23 @@ impl Index {
         self.members(Evaluation::new(self, None).subtree(id))
     }
 
-    /// Who would be the members of a unit defined like this: a filter (none selects nobody), the unit whose members it
-    /// chooses among (none is everybody), and the users pinned and excluded.
+    /// Whom a filter (none selects nobody) selects among the members of a unit (none: among everybody).
     #[must_use]
-    pub fn preview_unit(
-        &self,
-        filter: Option<&Checked>,
-        within: Option<OrgUnitId>,
-        pinned: &[UserId],
-        excluded: &[UserId],
-    ) -> Members {
+    pub fn select_within(&self, filter: Option<&Checked>, within: Option<OrgUnitId>) -> Members {
         let evaluation = Evaluation::new(self, None);
         let within = within.map(|id| evaluation.unit(id));
-        let mut members =
-            filter.map(|filter| evaluation.node(filter.root(), within.as_ref()).into_owned()).unwrap_or_default();
-        members.extend(pinned.iter().filter_map(|id| self.users.find(*id)));
-        members -= excluded.iter().filter_map(|id| self.users.find(*id)).collect::<RoaringBitmap>();
-        self.members(members)
+        let chosen = filter.map(|filter| evaluation.node(filter.root(), within.as_ref()).into_owned());
+        self.members(chosen.unwrap_or_default())
+    }
+
+    /// Which of `users` are among the members.
+    ///
+    /// # Errors
+    /// [`OtherEpoch`] where the members were selected from another build of the index.
+    pub fn those_among(&self, users: &[UserId], members: &Members) -> Result<Vec<UserId>, OtherEpoch> {
+        let bitmap = self.same(members)?;
+        let is_among = |id: &UserId| self.users.find(*id).is_some_and(|at| bitmap.contains(at));
+        Ok(users.iter().copied().filter(is_among).collect())
     }
 
     /// How many members each unit has.
@@ -81,21 +82,71 @@ impl Index {
         ids.iter().map(|id| evaluation.unit(*id).len()).collect()
     }
 
+    /// How many of the members each unit has, too.
+    ///
+    /// # Errors
+    /// [`OtherEpoch`] where the members were selected from another build of the index.
+    pub fn overlap_counts(&self, members: &Members, units: &[OrgUnitId]) -> Result<Vec<u64>, OtherEpoch> {
+        let evaluation = Evaluation::new(self, Some(self.same(members)?));
+        Ok(units.iter().map(|id| evaluation.unit(*id).len()).collect())
+    }
+
+    /// Those of the members who are members of no unit but `except`.
+    ///
+    /// # Errors
+    /// [`OtherEpoch`] where the members were selected from another build of the index.
+    pub fn in_no_unit_but(&self, members: &Members, except: Option<OrgUnitId>) -> Result<Members, OtherEpoch> {
+        let universe = self.same(members)?;
+        let evaluation = Evaluation::new(self, Some(universe));
+        let mut left = universe.clone();
+        let others = self.units.iter().map(|unit| unit.record.row.id).filter(|id| Some(*id) != except);
+        for id in others {
+            if left.is_empty() {
+                break;
+            }
+            left -= evaluation.unit(id);
+        }
+        Ok(self.members(left))
+    }
+
+    fn same<'a>(&self, members: &'a Members) -> Result<&'a RoaringBitmap, OtherEpoch> {
+        if members.epoch == self.epoch() { Ok(&members.bitmap) } else { Err(OtherEpoch) }
+    }
+
     /// The units that each user is a member of, in the order of their ids.
     #[must_use]
     pub fn org_units_of(&self, ids: &[UserId]) -> Vec<Vec<OrgUnitId>> {
+        let units = |memberships: Vec<(OrgUnitId, Reason)>| memberships.into_iter().map(|(unit, _)| unit).collect();
+        self.memberships_of(ids).into_iter().map(units).collect()
+    }
+
+    /// The units that each user is a member of, in the order of their ids, and why: by the filter, or pinned.
+    #[must_use]
+    pub fn memberships_of(&self, ids: &[UserId]) -> Vec<Vec<(OrgUnitId, Reason)>> {
         let places: Vec<Option<u32>> = ids.iter().map(|id| self.users.find(*id)).collect();
         let universe: RoaringBitmap = places.iter().flatten().collect();
         let evaluation = Evaluation::new(self, Some(&universe));
-        let mut found: FxHashMap<u32, Vec<OrgUnitId>> = FxHashMap::default();
+        let mut found: FxHashMap<u32, Vec<(OrgUnitId, Reason)>> = FxHashMap::default();
         for unit in self.units.iter() {
             let id = unit.record.row.id;
-            for at in evaluation.unit(id) {
-                found.entry(at).or_default().push(id);
+            let members = evaluation.unit(id);
+            let mut pinned: RoaringBitmap = unit
+                .record
+                .pinned
+                .iter()
+                .filter_map(|id| self.users.find(*id))
+                .filter(|at| members.contains(*at))
+                .collect();
+            if !pinned.is_empty() {
+                pinned -= evaluation.chosen(unit);
+            }
+            for at in members {
+                let reason = if pinned.contains(at) { Reason::Pinned } else { Reason::Filter };
+                found.entry(at).or_default().push((id, reason));
             }
         }
         for units in found.values_mut() {
-            units.sort_unstable();
+            units.sort_unstable_by_key(|(unit, _)| *unit);
         }
         places.iter().map(|at| at.and_then(|at| found.get(&at).cloned()).unwrap_or_default()).collect()
     }
@@ -180,7 +231,7 @@ impl<'a> Evaluation<'a> {
 
     /// The members of a unit. What it leans on is worked out before it, in order, so that a long chain of units needs
     /// no deep stack, and a circle of units has nobody.
-    fn unit(&self, id: OrgUnitId) -> RoaringBitmap {
+    pub(super) fn unit(&self, id: OrgUnitId) -> RoaringBitmap {
         let units = &self.index.units;
         if units.place(id).is_none() {
             return RoaringBitmap::new();
@@ -212,14 +263,7 @@ impl<'a> Evaluation<'a> {
     fn work_out(&self, id: OrgUnitId) -> RoaringBitmap {
         let Some(unit) = self.index.units.unit(id) else { return RoaringBitmap::new() };
         let record = &unit.record;
-        let within = match record.row.scope {
-            OrgUnitScope::Parent => record.row.parent_id.map(|parent| self.unit(parent)),
-            OrgUnitScope::All => None,
-        };
-        let mut members = match &unit.filter {
-            Some(filter) => self.node(filter.root(), within.as_ref()).into_owned(),
-            None => RoaringBitmap::new(),
-        };
+        let mut members = self.chosen(unit);
         let in_universe = |at: &u32| self.universe.is_none_or(|universe| universe.contains(*at));
         let place = |id: &UserId| self.index.users.find(*id);
         members.extend(record.pinned.iter().filter_map(place).filter(in_universe));
@@ -227,5 +271,18 @@ impl<'a> Evaluation<'a> {
             members.remove(at);
         }
         members
+    }
+
+    /// Whom the filter of a unit selects within its scope.
+    fn chosen(&self, unit: &Unit) -> RoaringBitmap {
+        let row = &unit.record.row;
+        let within = match row.scope {
+            OrgUnitScope::Parent => row.parent_id.map(|parent| self.unit(parent)),
+            OrgUnitScope::All => None,
+        };
+        match &unit.filter {
+            Some(filter) => self.node(filter.root(), within.as_ref()).into_owned(),
+            None => RoaringBitmap::new(),
+        }
     }
 }

@@ -74,6 +74,9 @@ impl<'a> Evaluation<'a> {
         within: Option<&RoaringBitmap>,
     ) -> Cow<'a, RoaringBitmap> {
         if let Test::IsEmpty(truth) = test {
+            if let Some(candidates) = within.filter(|within| within.len() <= FEW) {
+                return Cow::Owned(candidates.iter().filter(|&at| column.value(at).is_none() == *truth).collect());
+            }
             let present = column.present();
             let found = if *truth { &*self.index.users.live - present } else { present };
             return Self::cut(Cow::Owned(found), within);
@@ -126,10 +129,9 @@ impl<'a> Evaluation<'a> {
         let Test::ReportsTo(manager) = test else { return RoaringBitmap::new() };
         let Some(code) = found.column.values.find(manager.0.as_bytes()) else { return RoaringBitmap::new() };
         if let Some(candidates) = within.filter(|within| within.len() <= FEW) {
-            return candidates.iter().filter(|&at| found.reports_to(at, code)).collect();
+            return found.reporting(candidates, code);
         }
-        let found = found.column.users(&found.below(*manager));
-        Self::cut(Cow::Owned(found), within).into_owned()
+        Self::cut(Cow::Owned(found.reports(code, usize::MAX)), within).into_owned()
     }
 
     fn accounts(&self, wanted: &Account, within: Option<&RoaringBitmap>) -> Cow<'a, RoaringBitmap> {

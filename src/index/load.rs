@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use entity::{UserId, attribute, integration};
 use serde_json::Value;
 
@@ -36,11 +37,12 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader of the directory at `version`.
+    /// A loader of the directory at `version`. Which [day](Index::begin_day) it is must be told of what it gives.
     #[must_use]
     pub fn new(version: i64, attributes: Vec<attribute::Model>, integrations: Vec<integration::Model>) -> Self {
         let mut index = Index {
             version,
+            today: NaiveDate::default(),
             epoch: Epoch::new(),
             attributes: Attributes::default(),
             integrations: Vec::new(),

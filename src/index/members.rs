@@ -1,8 +1,11 @@
 //! A set of users, as an answer.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use roaring::RoaringBitmap;
+
+use super::Index;
 
 /// Which numbering of users an index has: each index that is loaded has one of its own, and each copy from its first
 /// change on, since the same number may then stand for different users in the copy and in the original.
@@ -61,6 +64,12 @@ impl Members {
         self.bitmap.is_empty()
     }
 
+    /// Which build of the index they are of.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// The version of the directory that they were selected at.
     #[must_use]
     pub fn version(&self) -> i64 {
@@ -100,6 +109,19 @@ impl Members {
             return Err(OtherEpoch);
         }
         Ok(Self::new(combine(&self.bitmap, &other.bitmap), self.epoch, self.version.min(other.version)))
+    }
+}
+
+impl Index {
+    /// The members, without those who were deleted since the set was selected.
+    pub(super) fn living<'a>(&self, members: &'a Members) -> Result<Cow<'a, RoaringBitmap>, OtherEpoch> {
+        if members.epoch != self.epoch() {
+            return Err(OtherEpoch);
+        }
+        Ok(match members.version() == self.version {
+            true => Cow::Borrowed(&members.bitmap),
+            false => Cow::Owned(&members.bitmap & &*self.users.live),
+        })
     }
 }
 

@@ -8,12 +8,16 @@ mod accounts;
 mod attributes;
 mod codes;
 mod column;
+mod compare;
+mod complete;
 mod cursor;
 mod dictionary;
 mod emails;
 mod evaluate;
+mod explain;
 mod facet;
 mod follow;
+mod groups;
 mod ids;
 mod leaves;
 mod links;
@@ -21,31 +25,42 @@ mod load;
 mod members;
 mod orders;
 mod page;
+mod past;
+mod reports;
 mod resolve;
 mod slots;
+mod tally;
 mod text;
+mod tree;
 mod units;
+mod unused;
 mod usage;
 mod users;
 
 pub use accounts::AccountRow;
+pub use compare::UnitDifference;
 pub use cursor::{Cursor, NotACursor, Order, OrderBy};
-pub use facet::Facet;
+pub use explain::{Explanation, Outcome, Reason};
+pub use facet::{Facet, FacetCursor, FacetWindow, Facets};
 pub use follow::Follower;
+pub use groups::Group;
 pub use load::{Loader, UserRow};
 pub use members::{Members, OtherEpoch};
 pub use page::{Page, PageError, Window};
 pub use resolve::{AccountBy, Resolved};
+pub use tally::{NodeTally, Tally};
+pub use tree::{CountedUnit, SiblingOverlaps};
 pub use units::OrgUnitShape;
 pub use usage::AccountKey;
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use entity::{IntegrationId, OrgUnitId, UserId, attribute, integration};
 
-use crate::filter::{Catalogue, Checked, Filter, Violation, check, normalise};
+use crate::filter::{Catalogue, Checked, Filter, Violation, check_with_texts, normalise};
 use crate::record::{Change, OrgUnitRecord};
-use crate::value::{Email, GlobalId};
+use crate::value::{Email, GlobalId, split_path};
 
 use accounts::Accounts;
 use attributes::Attributes;
@@ -62,6 +77,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone)]
 pub struct Index {
     version: i64,
+    today: NaiveDate,
     epoch: Epoch,
     attributes: Attributes,
     /// By the number that accounts refer to them by; numbers are not used again.
@@ -85,6 +101,29 @@ impl Index {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch.number()
+    }
+
+    /// The day that filters are checked for: `now` in them is this day.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.today
+    }
+
+    /// Checks filters for another day from here on; those of org units that tell a day from today are checked anew. A copy
+    /// may be on another day than the original.
+    pub fn begin_day(&mut self, today: NaiveDate) {
+        if self.today != today {
+            self.today = today;
+            if self.has_relative_units() {
+                self.settle_units();
+            }
+        }
+    }
+
+    /// Whether the filter of any org unit tells a day from today, so that members may change when a day passes.
+    #[must_use]
+    pub fn has_relative_units(&self) -> bool {
+        self.units.iter().any(|unit| unit.filter.as_ref().is_some_and(|filter| filter.is_relative()))
     }
 
     /// How many users there are.
@@ -138,7 +177,7 @@ impl Index {
     }
 
     /// All org units, in no order.
-    pub fn org_units(&self) -> impl Iterator<Item = &Arc<OrgUnitRecord>> {
+    pub fn org_units(&self) -> impl ExactSizeIterator<Item = &Arc<OrgUnitRecord>> {
         self.units.iter().map(|unit| &unit.record)
     }
 
@@ -166,6 +205,13 @@ impl Index {
         self.units.at_path(path).map(|unit| &unit.record)
     }
 
+    /// The org unit at a path such as `Engineering/Platform`, ignoring case.
+    #[must_use]
+    pub fn find_org_unit(&self, path: &str) -> Option<&Arc<OrgUnitRecord>> {
+        let names = split_path(path);
+        self.org_unit_at(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
     /// The names from the root down to a unit.
     #[must_use]
     pub fn org_unit_path(&self, id: OrgUnitId) -> Vec<&str> {
@@ -173,7 +219,7 @@ impl Index {
         let mut at = Some(id);
         // A unit stands at most once in a path, so more names than units would be a circle.
         while let Some(record) = at.and_then(|id| self.org_unit(id)) {
-            if path.len() > self.units.iter().count() {
+            if path.len() > self.units.len() {
                 break;
             }
             path.push(record.row.name.as_str());
@@ -234,18 +280,18 @@ impl Index {
         self.users.find(id).map(|at| std::str::from_utf8(self.users.name(at)).unwrap_or_default())
     }
 
-    /// Checks a filter against what there is.
+    /// Checks a filter against what there is, on the day that it is [here](Self::today). Parts of it may stand as text.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn check(&self, filter: &Filter) -> Result<Checked, Vec<Violation>> {
-        self.with_catalogue(&|reference| self.find_user(reference), |catalogue| check(filter, catalogue))
+        self.with_names(|names| check_with_texts(filter, names))
     }
 
     /// A filter in the form in which it is stored; see [`normalise`].
     #[must_use]
     pub fn normalise(&self, filter: Filter) -> Filter {
-        self.with_catalogue(&|reference| self.find_user(reference), |catalogue| normalise(filter, catalogue))
+        self.with_names(|names| normalise(filter, names))
     }
 
     fn with_catalogue<T>(
@@ -259,6 +305,7 @@ impl Index {
             integrations: &integrations,
             has_org_unit: &|id| self.units.unit(id).is_some(),
             find_user,
+            today: self.today,
         })
     }
 
@@ -273,6 +320,7 @@ impl Index {
             has_org_unit: &|id| known.contains(&id),
             // A stored filter may outlive a user it names; that user is nobody's manager then, and the filter stays.
             find_user: &|reference| UserId::parse(reference).ok().or_else(|| self.find_user(reference)),
+            today: self.today,
         });
         self.units = units;
     }

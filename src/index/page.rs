@@ -69,21 +69,11 @@ impl Index {
     /// # Errors
     /// [`PageError`], where members, order and cursors do not belong together.
     pub fn page(&self, members: &Members, order: &Order, window: &Window<'_>) -> Result<Page, PageError> {
-        if members.epoch != self.epoch() {
-            return Err(OtherEpoch.into());
-        }
+        let members = &*self.living(members)?;
         if [window.after, window.before].into_iter().flatten().any(|cursor| cursor.by != order.by) {
             return Err(super::NotACursor::OtherOrder.into());
         }
         let sorting = self.sorting(&order.by)?;
-        let live;
-        // A member may have been deleted since the set was selected.
-        let members = if members.version() == self.version {
-            &members.bitmap
-        } else {
-            live = &members.bitmap & &*self.users.live;
-            &live
-        };
         // In descending order everything is mirrored: the list, the window and the answer.
         let (first, last, after, before) = if order.descending {
             (window.last, window.first, window.before, window.after)

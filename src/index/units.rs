@@ -52,8 +52,12 @@ impl Units {
         self.units.get(&id)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Unit> {
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Unit> {
         self.units.values()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.units.len()
     }
 
     pub(super) fn children(&self, id: Option<OrgUnitId>) -> &[OrgUnitId] {
@@ -95,8 +99,11 @@ impl Units {
         for name in names {
             let wanted = fold(name);
             let above = found.map(|unit| unit.record.row.id);
-            let below = self.children(above).iter().filter_map(|id| self.unit(*id));
-            found = Some(below.into_iter().find(|unit| unit.record.row.name_key == wanted)?);
+            let below = self.children(above);
+            // They stand in the order of their names.
+            let key = |id: &OrgUnitId| self.unit(*id).map(|unit| unit.record.row.name_key.as_str());
+            let at = below.binary_search_by(|id| key(id).cmp(&Some(&wanted))).ok()?;
+            found = Some(self.unit(below[at])?);
         }
         found
     }
@@ -232,5 +239,5 @@ fn read(stored: &serde_json::Value, catalogue: &Catalogue<'_>) -> Result<Checked
 }
 
 fn unreadable(message: String) -> Violation {
-    Violation { path: "filter".to_owned(), code: "UNREADABLE", message }
+    Violation::new("filter", "UNREADABLE", message)
 }

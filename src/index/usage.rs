@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 use super::{AccountBy, Index, Members, OtherEpoch};
 use crate::filter::{Checked, Test};
 use crate::record::OrgUnitRecord;
-use crate::value::{Email, Key};
+use crate::value::{Email, Key, join_path};
 
 /// What names an account where a person writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Index {
         if column.count(code) == u64::from(own) {
             return Vec::new();
         }
-        column.users(&[code]).iter().map(|at| self.users.id(at)).filter(|holder| *holder != user).collect()
+        column.holders(code).into_iter().map(|at| self.users.id(at)).filter(|holder| *holder != user).collect()
     }
 
     /// The users who have this value of an attribute; of `MULTI_SELECT` this option.
@@ -220,9 +220,9 @@ impl Index {
         self.org_units().filter(|unit| pins(unit)).map(|unit| unit.as_ref().clone()).collect()
     }
 
-    /// The names from the root down to a unit, as one text.
+    /// The names from the root down to a unit, as one text: what [`Self::find_org_unit`] finds it by.
     #[must_use]
     pub fn path(&self, unit: OrgUnitId) -> String {
-        self.org_unit_path(unit).join("/")
+        join_path(self.org_unit_path(unit))
     }
 }

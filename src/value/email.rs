@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::fold::nfc;
+use super::fold::{is_invisible, nfc};
 
 /// An email in its normal form: trimmed, NFC, lower case, the domain in IDNA's ASCII form. Plus-tags stay.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -34,6 +34,7 @@ impl Email {
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';' | '"')) {
             return refuse("it has blanks or characters that no email has");
         }
+        // With one, an email looks like another that it is not.
         if text.chars().any(is_invisible) {
             return refuse("it has characters that cannot be seen; type it anew");
         }
@@ -71,11 +72,6 @@ impl Email {
     pub fn into_string(self) -> String {
         self.0
     }
-}
-
-/// Whether a character has neither width nor ink: with one, an email looks like another that it is not.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 impl fmt::Display for Email {

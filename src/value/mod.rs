@@ -1,4 +1,4 @@
-//! VALUES. What a cell can hold: its types, how each is read, stored, shown and compared; emails; ids; folding.
+//! VALUES. What a cell can hold: its types, how each is read, stored, shown and compared; emails; ids; folding; paths.
 //!
 //! The lowest room: it knows the rows' types and nothing else. What does not live here: which attributes exist.
 
@@ -7,12 +7,14 @@ mod fold;
 mod id;
 mod key;
 mod parse;
+mod path;
 
 pub use email::Email;
-pub use fold::{fold, nfc};
+pub use fold::{fold, is_blank, nfc};
 pub use id::{GlobalId, noun_of};
 pub use key::Key;
 pub use parse::{DateFormat, parse, show};
+pub use path::{join_path, split_path};
 
 use chrono::NaiveDate;
 use entity::UserId;

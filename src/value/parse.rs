@@ -5,7 +5,7 @@ use entity::attribute::AttributeType;
 use entity::{UserId, attribute};
 use serde::{Deserialize, Serialize};
 
-use super::{Email, LONGEST_TEXT, Value, fold, nearest, nfc, shorten};
+use super::{Email, LONGEST_TEXT, Value, fold, is_blank, nearest, nfc, shorten};
 
 /// How the days of a file are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,7 @@ impl DateFormat {
     }
 }
 
-/// Reads one cell as a value of `attribute`; `None` for an empty one.
+/// Reads one cell as a value of `attribute`; `None` for an empty one, also where it has characters that cannot be seen.
 ///
 /// `find_user` finds the user that a reference (an id or an email) names. `MULTI_SELECT` takes options between `;`.
 ///
@@ -76,7 +76,7 @@ pub fn parse(
     find_user: impl FnOnce(&str) -> Option<UserId>,
 ) -> Result<Option<Value>, (&'static str, String)> {
     let text = text.trim();
-    if text.is_empty() {
+    if is_blank(text) {
         return Ok(None);
     }
     if text.len() > LONGEST_TEXT {
@@ -95,7 +95,7 @@ pub fn parse(
         AttributeType::Boolean => match fold(text).as_str() {
             "true" | "yes" | "1" => Value::Boolean(true),
             "false" | "no" | "0" => Value::Boolean(false),
-            _ => return Err(("NOT_A_BOOLEAN", format!("`{quoted}` is neither true nor false"))),
+            _ => return Err(("NOT_A_BOOLEAN", format!("`{quoted}` is neither true nor false; write one of these"))),
         },
         AttributeType::Date => match dates.read(text) {
             Some(day) => Value::Date(day),

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 #[test]
@@ -54,4 +56,28 @@ fn date_formats_are_written_as_people_write_them() {
         assert!(DateFormat::parse(bad).is_err(), "{bad}");
     }
     assert_eq!(DateFormat::default().read("2019-6-11"), None);
+}
+
+#[test]
+fn a_slash_within_a_name_is_told_from_one_between_names() {
+    let check = |path: &str, names: &[&str]| {
+        assert_eq!(split_path(path), names);
+        assert_eq!(join_path(names.iter().copied()), path);
+    };
+    check("Engineering/Platform", &["Engineering", "Platform"]);
+    check(r"Sales\/Marketing/EMEA", &["Sales/Marketing", "EMEA"]);
+    check(r"AC\DC", &[r"AC\DC"]);
+    check(r"back\\/slash", &[r"back\", "slash"]);
+    check(r"a\\\/b", &[r"a\/b"]);
+    check(r"end\\", &[r"end\"]);
+    check("/a", &["", "a"]);
+    assert_eq!(split_path(r" a / b\c "), ["a", r"b\c"]);
+    assert_eq!(split_path(r"lone\"), [r"lone\"]);
+}
+
+proptest! {
+    #[test]
+    fn the_path_of_any_names_is_read_as_these_names(names in prop::collection::vec(r"[a/\\é]{1,6}", 1..5)) {
+        prop_assert_eq!(split_path(&join_path(names.iter().map(String::as_str))), names);
+    }
 }

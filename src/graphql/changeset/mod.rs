@@ -43,6 +43,8 @@ pub(crate) enum ChangesetKind {
     Import,
     /// What another changeset had changed was put back.
     Undo,
+    /// Org units were made of the values that users have, or brought into step with them.
+    Generate,
 }
 
 /// What kind of record a change is of.
@@ -117,7 +119,7 @@ impl Changeset {
     ) -> Result<Connection<Change>> {
         let range = Paging { first, after, last, before }.numbers()?;
         let directory = ctx.directory()?;
-        let page = directory.list_changes(self.0.number, range).await?;
+        let page = directory.list_changes(self.0.number, range, asks_for_states(ctx)).await?;
         let slice = Slice { items: page.rows, has_previous: page.has_previous, has_next: page.has_next };
         let total = Total::Known(u64::try_from(self.0.change_count).unwrap_or_default());
         Ok(Connection::new(slice, total, directory.version(), |change: change::Model| Edge {
@@ -170,6 +172,12 @@ impl Change {
     }
 }
 
+/// Whether a connection of changes is asked for the records before or after.
+fn asks_for_states(ctx: &Context<'_>) -> bool {
+    let node = ctx.look_ahead().field("edges").field("node");
+    ["before", "after"].iter().any(|state| node.field(state).exists())
+}
+
 /// A page of what became of one record, newest first.
 ///
 /// # Errors
@@ -177,7 +185,7 @@ impl Change {
 pub(crate) async fn history(ctx: &Context<'_>, id: impl GlobalId, paging: &Paging) -> Result<Connection<Change>> {
     let range = paging.numbers()?;
     let directory = ctx.directory()?;
-    let page = directory.list_history(id.uuid(), range).await?;
+    let page = directory.list_history(id.uuid(), range, asks_for_states(ctx)).await?;
     let slice = Slice { items: page.rows, has_previous: page.has_previous, has_next: page.has_next };
     Ok(Connection::new(slice, Total::History(id.uuid()), directory.version(), |entry| Edge {
         cursor: entry.changeset.number.to_string(),

@@ -13,6 +13,11 @@ use async_graphql_value::Value as Literal;
 use super::{NESTING, Refusal, UPLOAD_MARK, poses_as_upload};
 use crate::config::Limits;
 
+/// As how many objects a field that works out every org unit is reckoned: a second of work in a tree of ten thousand.
+const EVERY_UNIT: u32 = 1_000;
+/// What a point in the past costs.
+const PAST: u32 = 500;
+
 /// How large a document is: the most of any of its operations. All counts stop at the largest `u32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measure {
@@ -29,8 +34,10 @@ pub struct Measure {
     pub directives: u32,
     /// Fields at the root.
     pub root_fields: u32,
-    /// Objects that can be asked for: a field with a selection is one, times its `first`, `last` or list argument, times
-    /// what the fields around it are multiplied by.
+    /// Objects that can be asked for: a field with a selection is one, times its `first`, `last` or list argument or what
+    /// a list without one usually has, times what the fields around it are multiplied by; and as many as take as much
+    /// work, for what looks at all org units. Each point in the past that is named costs as much as 500 objects,
+    /// once: the directory of then is made for it, however many objects are asked for there.
     pub cost: u32,
     /// What stands below `__schema` and `__type`; it counts in none of the above but aliases and directives.
     pub introspection: Introspection,
@@ -60,6 +67,10 @@ struct Extent {
     /// Fields of this very level.
     here: u32,
     cost: u32,
+    /// What of the cost is not multiplied by the page of the list that this is selected of.
+    once: u32,
+    /// Points in the past that are named.
+    past: u32,
     /// Selection sets in each other, fragments included.
     nesting: u32,
     /// The schema's lists in each other, should this stand below `__schema`.
@@ -79,6 +90,8 @@ impl Extent {
             directives: self.directives.saturating_add(other.directives),
             here: self.here.saturating_add(other.here),
             cost: self.cost.saturating_add(other.cost),
+            once: self.once.saturating_add(other.once),
+            past: self.past.saturating_add(other.past),
             nesting: self.nesting.max(other.nesting),
             lists: self.lists.max(other.lists),
             is_connection: self.is_connection || other.is_connection,
@@ -104,7 +117,7 @@ impl Measure {
         self.take_fragment(extent);
         self.depth = self.depth.max(extent.depth);
         self.root_fields = self.root_fields.max(extent.here);
-        self.cost = self.cost.max(extent.cost);
+        self.cost = self.cost.max(extent.cost.saturating_add(extent.past.saturating_mul(PAST)));
         self.introspection = self.introspection.or(extent.introspection);
     }
 }
@@ -239,6 +252,7 @@ impl<'d> Walk<'d> {
             depth: below.depth.saturating_add(1),
             fields: below.fields.saturating_add(1),
             aliases: below.aliases.saturating_add(u32::from(field.alias.is_some())),
+            past: below.past.saturating_add(points_in_the_past(field)),
             here: 1,
             nesting: if is_leaf { 0 } else { below.nesting.saturating_add(1) },
             lists: below.lists.saturating_add(u32::from(is_schema_list(name))),
@@ -250,13 +264,25 @@ impl<'d> Walk<'d> {
             (extent.depth, extent.fields, extent.cost) = (1, 1, 1);
         } else if !is_leaf {
             let times = self.multiplier(field, below.is_connection);
-            extent.cost = below.cost.saturating_add(1).saturating_mul(times);
+            let cost = below.cost.saturating_add(1).saturating_mul(times).saturating_add(below.once);
+            (extent.cost, extent.once) = match name {
+                // All units come at once, each with what is selected of it.
+                "orgUnitTree" => (below.cost.saturating_add(1).saturating_mul(EVERY_UNIT), 0),
+                "unassignedUsers"
+                | "siblingOverlaps"
+                | "inNoOtherUnit"
+                | "previewChange"
+                | "previewGeneratedOrgUnits" => (cost.saturating_add(EVERY_UNIT), 0),
+                // It is of the whole list, however long the page is.
+                "facets" => (0, cost),
+                _ => (cost, 0),
+            };
         }
         Ok(extent)
     }
 
     /// How many objects `field` can give: `first` or `last` if there is one; else the length of its longest list
-    /// argument (`ids: […]`), and at least a page when it is a connection.
+    /// argument (`ids: […]`), and at least a page when it is a connection, or what a list of its name usually has.
     fn multiplier(&self, field: &Field, is_connection: bool) -> u32 {
         let mut asked = None;
         let mut longest = 1;
@@ -268,8 +294,20 @@ impl<'d> Walk<'d> {
                 longest = longest.max(size.length);
             }
         }
-        let unasked = if is_connection { longest.max(self.page) } else { longest };
+        let at_least = if is_connection { self.page } else { self.usual(field.name.node.as_str()) };
+        let unasked = longest.max(at_least);
         asked.unwrap_or(unasked).max(1)
+    }
+
+    /// How many objects a list that is no connection is reckoned to have, where it usually has several.
+    fn usual(&self, field: &str) -> u32 {
+        match field {
+            "conditions" | "warnings" => 20,
+            "memberships" => 5,
+            // Lists with a `first` of their own, which is a page if it is left out.
+            "joined" | "left" | "impact" => self.page,
+            _ => 1,
+        }
     }
 
     fn size_of_literal(&self, value: &Literal) -> Size {
@@ -317,6 +355,12 @@ fn clamp(number: &async_graphql::Number) -> u32 {
 
 fn length(items: usize) -> u32 {
     u32::try_from(items).unwrap_or(u32::MAX)
+}
+
+/// How many points in the past a field names.
+fn points_in_the_past(field: &Field) -> u32 {
+    let is_as_of = field.arguments.iter().any(|(name, _)| name.node == "asOf");
+    if field.name.node == "membershipChanges" { 2 } else { is_as_of.into() }
 }
 
 /// Whether `name`, below `__schema`, is a list that leads back to types.

@@ -155,6 +155,16 @@ fn directives_are_counted_at_every_location() {
 }
 
 #[test]
+fn a_point_in_the_past_costs_once_what_five_hundred_objects_do() {
+    assert_eq!(cost("{ directory(asOf: {version: 3}) { version } }"), 501);
+    let query = "query($a: AsOf) { orgUnits(first: 10) { nodes { members(asOf: $a) { totalCount } } } }";
+    assert_eq!(cost(query), 10 * (1 + 1 + 1) + 500);
+    assert_eq!(cost("{ unit { membershipChanges(from: {version: 1}) { fromVersion } } }"), 2 + 1_000);
+    let fields: String = (0..20).map(|n| format!("f{n}: users(asOf: {{version: {n}}}) {{ totalCount }} ")).collect();
+    assert_eq!(refused(&format!("{{ {fields} }}")), ["cost"]);
+}
+
+#[test]
 fn an_object_costs_one_and_a_page_of_them_as_many_as_it_can_have() {
     assert_eq!(cost("{ a b c }"), 0);
     assert_eq!(cost("{ user { name } }"), 1);
@@ -167,7 +177,58 @@ fn an_object_costs_one_and_a_page_of_them_as_many_as_it_can_have() {
     assert_eq!(cost("{ users(first: 0) { nodes { name } } }"), 2);
     assert_eq!(cost("{ users(first: null) { nodes { name } } }"), 50);
     assert_eq!(cost("{ resolve(accounts: [{id: 1}, {id: 2}, {id: 3}]) { user { name } } }"), 6);
+    assert_eq!(
+        cost("{ preview { conditions { path } warnings { path } } }"),
+        41,
+        "a list that is not paged has several"
+    );
+    assert_eq!(cost("{ user { m: memberships { reason conditions { holds } } } }"), 106);
     assert_eq!(cost("{ users(first: 10, orderBy: [A, B]) { nodes { name } } }"), 20, "the page counts, not the order");
+}
+
+#[test]
+fn what_works_out_every_org_unit_costs_as_much() {
+    assert_eq!(cost("{ orgUnitTree { units { memberCount isEmpty } } }"), 2_000);
+    assert_eq!(cost("{ orgUnitTree { units { unit { name path } memberCount } } }"), 3_000);
+    assert_eq!(cost("{ orgUnitTree { version } }"), 1_000);
+    assert_eq!(cost("{ unassignedUsers(first: 10) { edges { node { name } } } }"), 1_030);
+    assert_eq!(cost("{ unassignedUsers { totalCount } }"), 1_001);
+    assert_eq!(
+        cost("{ siblingOverlaps { users { totalCount } pairs(first: 5) { edges { node { memberCount } } } } }"),
+        1_017
+    );
+    assert_eq!(cost("{ previewOrgUnit { inNoOtherUnit { totalCount } } }"), 1_002);
+    assert_eq!(cost("{ previewChange { impactCount } }"), 1_001);
+    assert_eq!(cost("{ previewGeneratedOrgUnits { units(first: 10) { path } } }"), 1_011);
+    assert_eq!(
+        refused("{ orgUnitTree { units { unit { members(first: 10) { edges { node { name } } } } } } }"),
+        ["cost"]
+    );
+    let four = "a: orgUnitTree { units { unit { name } } } ".replace("a:", "?");
+    let four: String = ["a:", "b:", "c:", "d:"].map(|alias| four.replace('?', alias)).concat();
+    assert_eq!(refused(&format!("{{ {four} }}")), ["cost"]);
+}
+
+#[test]
+fn a_list_that_is_no_connection_is_reckoned_as_long_as_it_is_by_default() {
+    let impact = "{ previewChange { impact { joined { id } left(first: 2) { id } } } }";
+    assert_eq!(cost(impact), 1_000 + 1 + 25 * (1 + 25 + 2));
+    let moved = "{ unit { changes(first: 100) { edges { node { joined { id } left { id } } } } } }";
+    assert_eq!(cost(moved), 1 + 100 * (1 + 1 + 1 + 25 + 25));
+    assert_eq!(refused(&moved.replace("left {", "left(first: 100) {")), ["cost"]);
+}
+
+#[test]
+fn counting_by_several_attributes_costs_a_page_of_values_each() {
+    let facets =
+        "facets(keys: [\"a\", \"b\", \"c\"]) { values(first: 10) { edges { node { count value { text } } } } }";
+    let of_facets = 3 * (1 + 10 * 4);
+    assert_eq!(cost(&format!("{{ users {{ {facets} }} }}")), 1 + of_facets);
+    assert_eq!(cost(&format!("{{ users(first: 50) {{ edges {{ node {{ name }} }} {facets} }} }}")), 150 + of_facets);
+    assert_eq!(cost(&format!("{{ users(first: 50) {{ ...F }} }} fragment F on C {{ {facets} }}")), 50 + of_facets);
+    let of_units = format!("{{ orgUnits(first: 10) {{ edges {{ node {{ members {{ {facets} }} }} }} }} }}");
+    assert_eq!(cost(&of_units), 10 * (3 + 1 + of_facets));
+    assert_eq!(cost("{ attributeValues(key: \"a\") { edges { node { count } } } }"), 75);
 }
 
 #[test]

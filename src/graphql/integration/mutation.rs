@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::IntegrationId;
 
 use super::{Integration, IntegrationKind};
-use crate::directory::{Directory, IntegrationChange, NewIntegration};
+use crate::directory::{Actor, Directory, IntegrationChange, NewIntegration};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
 use crate::graphql::scalar::{parse_id, to_id};
@@ -110,13 +110,21 @@ impl IntegrationMutation {
         #[graphql(desc = "What to delete.")] input: DeleteIntegrationInput,
     ) -> Result<DeleteIntegrationPayload> {
         let directory = ctx.directory()?;
-        let id: IntegrationId = parse_id(&input.id, "id")?;
-        directory.delete_integration(&ctx.actor(), id, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(DeleteIntegrationPayload { deleted_integration_id: to_id(id), version: directory.version() })
+    }
+}
+
+impl DeleteIntegrationInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<IntegrationId> {
+        let id = parse_id(&self.id, "id")?;
+        directory.delete_integration(actor, id, self.expected_version).await?;
+        Ok(id)
     }
 }
 
 /// The integration as it is now.
 fn read(directory: &Directory, id: IntegrationId) -> Result<Integration> {
-    directory.index().integration(id).cloned().map(Integration).ok_or_else(|| Failure::missing(id))
+    directory.index().integration(id).cloned().map(Integration::new).ok_or_else(|| Failure::missing(id))
 }

@@ -4,7 +4,7 @@
 mod mutation;
 mod resolve;
 
-pub(crate) use mutation::IntegrationAccountMutation;
+pub(crate) use mutation::{IntegrationAccountMutation, LinkIntegrationAccountInput, UnlinkIntegrationAccountInput};
 pub(crate) use resolve::ResolveQuery;
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 use entity::{IntegrationAccountId, integration_account};
 
+use super::as_of::At;
 use super::changeset::{Change, history};
 use super::context::ContextExt;
 use super::error::{Failure, Result};
@@ -52,12 +53,17 @@ pub(crate) enum AssociationRule {
 
 /// An identity in one integration. It belongs to at most one user; without one it is unmatched.
 #[derive(Clone, Debug, Description)]
-pub(crate) struct IntegrationAccount(pub Arc<integration_account::Model>);
+pub(crate) struct IntegrationAccount(pub Arc<integration_account::Model>, pub At);
 
 impl IntegrationAccount {
+    /// An account of now.
+    pub(super) fn new(row: Arc<integration_account::Model>) -> Self {
+        Self(row, At::Now)
+    }
+
     /// The account of an id, gathered with the other accounts the document asks for.
     pub(super) async fn find(ctx: &Context<'_>, id: IntegrationAccountId) -> Result<Option<Self>> {
-        Ok(ctx.load(id).await?.map(Self))
+        Ok(ctx.load(id).await?.map(Self::new))
     }
 }
 
@@ -71,8 +77,8 @@ impl IntegrationAccount {
     /// The integration it is in.
     async fn integration(&self, ctx: &Context<'_>) -> Result<Integration> {
         let id = self.0.integration_id;
-        let found = ctx.directory()?.index().integration(id).cloned();
-        found.map(Integration).ok_or_else(|| Failure::missing(id))
+        let found = self.1.index(ctx).await?.integration(id).cloned();
+        found.map(|row| Integration(row, self.1)).ok_or_else(|| Failure::missing(id))
     }
 
     /// The tool's own key for it; null while it is only claimed.
@@ -108,7 +114,7 @@ impl IntegrationAccount {
     /// Whose it is; null while it is unmatched.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         match self.0.user_id {
-            Some(id) => User::find(ctx, id).await,
+            Some(id) => User::find_at(ctx, self.1, id).await,
             None => Ok(None),
         }
     }
@@ -128,7 +134,7 @@ impl IntegrationAccount {
         DateTime(self.0.associated_at)
     }
 
-    /// What became of the account, newest change first.
+    /// What became of the account at any time, newest change first.
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -219,6 +225,6 @@ pub(crate) async fn page(
     let slice = Slice { items: page.rows, has_previous: page.has_previous, has_next: page.has_next };
     Ok(Connection::new(slice, Total::Accounts(query), directory.version(), |row| Edge {
         cursor: row.id.to_global(),
-        node: IntegrationAccount(Arc::new(row)),
+        node: IntegrationAccount::new(Arc::new(row)),
     }))
 }

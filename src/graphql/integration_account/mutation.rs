@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use entity::IntegrationAccountId;
 
 use super::IntegrationAccount;
-use crate::directory::{Directory, SyncedAccount};
+use crate::directory::{Actor, Directory, SyncedAccount};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
 use crate::graphql::scalar::parse_id;
@@ -170,9 +170,7 @@ impl IntegrationAccountMutation {
         #[graphql(desc = "Which account, and whose it is.")] input: LinkIntegrationAccountInput,
     ) -> Result<LinkIntegrationAccountPayload> {
         let directory = ctx.directory()?;
-        let id = parse_id(&input.account_id, "accountId")?;
-        let user = parse_id(&input.user_id, "userId")?;
-        directory.link_account(&ctx.actor(), id, user, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(LinkIntegrationAccountPayload { account: read(directory, id).await?, version: directory.version() })
     }
 
@@ -183,14 +181,32 @@ impl IntegrationAccountMutation {
         #[graphql(desc = "Which account.")] input: UnlinkIntegrationAccountInput,
     ) -> Result<UnlinkIntegrationAccountPayload> {
         let directory = ctx.directory()?;
-        let id = parse_id(&input.account_id, "accountId")?;
-        directory.unlink_account(&ctx.actor(), id, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(UnlinkIntegrationAccountPayload { account: read(directory, id).await?, version: directory.version() })
+    }
+}
+
+impl LinkIntegrationAccountInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<IntegrationAccountId> {
+        let id = parse_id(&self.account_id, "accountId")?;
+        let user = parse_id(&self.user_id, "userId")?;
+        directory.link_account(actor, id, user, self.expected_version).await?;
+        Ok(id)
+    }
+}
+
+impl UnlinkIntegrationAccountInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<IntegrationAccountId> {
+        let id = parse_id(&self.account_id, "accountId")?;
+        directory.unlink_account(actor, id, self.expected_version).await?;
+        Ok(id)
     }
 }
 
 /// The account as it is now.
 async fn read(directory: &Directory, id: IntegrationAccountId) -> Result<IntegrationAccount> {
     let found = directory.find_accounts(&[id]).await?.remove(&id);
-    found.map(|row| IntegrationAccount(Arc::new(row))).ok_or_else(|| Failure::missing(id))
+    found.map(|row| IntegrationAccount::new(Arc::new(row))).ok_or_else(|| Failure::missing(id))
 }

@@ -1,10 +1,20 @@
-//! ORG UNITS in the API. What does not live here: units that are not saved (`preview`), and changes (`mutation`).
+//! ORG UNITS in the API. What does not live here: units that are not saved (`preview`), units made of values (`generate`),
+//! many at once (`tree`), why somebody is a member (`explain`), how members changed (`members`), and changes (`mutation`).
 
+mod explain;
+mod generate;
+mod members;
 mod mutation;
 mod preview;
+mod tree;
 
-pub(crate) use mutation::OrgUnitMutation;
+pub(crate) use explain::{ExplainQuery, Membership};
+pub(crate) use generate::{GenerateMutation, GenerateQuery};
+pub(crate) use members::OrgUnitSubscription;
+pub(crate) use mutation::{DeleteOrgUnitInput, MoveOrgUnitInput, OrgUnitMutation, UpdateOrgUnitInput};
 pub(crate) use preview::PreviewQuery;
+use tree::OrgUnitFilterViolation;
+pub(crate) use tree::TreeQuery;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,16 +22,18 @@ use std::sync::Arc;
 use async_graphql::{Context, Description, Enum, ID, Object};
 use entity::{OrgUnitId, UserId};
 
+use super::as_of::{AsOf, At};
 use super::changeset::{Change, history};
-use super::context::ContextExt;
 use super::error::{Failure, Result};
 use super::page::{Connection, Edge, Paging, Total};
 use super::scalar::{DateTime, Filter, parse_id, to_id};
-use super::user::{User, UserOrder, Users, page};
+use super::user::{User, UserConnection, UserOrder, Users, page_at};
+use crate::directory::generate::Origin;
 use crate::directory::read_stored;
-use crate::index::Index;
 use crate::record::OrgUnitRecord;
 use crate::value::GlobalId;
+use generate::OrgUnitOrigin;
+use members::OrgUnitMembershipChanges;
 
 /// Among whom an org unit's filter selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -36,7 +48,14 @@ pub(crate) enum OrgUnitScope {
 /// A node of the tree of org units. Its members are those whom its filter selects, plus the pinned users, minus the
 /// excluded ones; they follow the directory as it changes.
 #[derive(Clone, Debug, Description)]
-pub(crate) struct OrgUnit(pub Arc<OrgUnitRecord>);
+pub(crate) struct OrgUnit(pub Arc<OrgUnitRecord>, pub At);
+
+impl OrgUnit {
+    /// An org unit of now.
+    pub(super) fn new(record: Arc<OrgUnitRecord>) -> Self {
+        Self(record, At::Now)
+    }
+}
 
 #[Object(use_type_description)]
 impl OrgUnit {
@@ -52,7 +71,7 @@ impl OrgUnit {
 
     /// The names from the root down to it, with `/` between: `Engineering/Platform`.
     async fn path(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(ctx.directory()?.index().path(self.0.row.id))
+        Ok(self.1.index(ctx).await?.path(self.0.row.id))
     }
 
     /// What it is for.
@@ -73,54 +92,84 @@ impl OrgUnit {
         }
     }
 
-    /// Its filter as text, with the names that users, integrations and org units have now; null without a filter, and
-    /// where the text would be longer than 64 KiB.
+    /// Its filter as text, with the names of users, integrations and org units; null without a filter, and where the text would be longer than 64 KiB.
     async fn filter_text(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         match self.0.row.filter.clone() {
-            Some(stored) => Ok(ctx.directory()?.index().filter_text(&read_stored(stored)?)),
+            Some(stored) => Ok(self.1.index(ctx).await?.filter_text(&read_stored(stored)?)),
             None => Ok(None),
         }
+    }
+
+    /// What is wrong with its filter, since it was saved: it asks for something that there is no more. The filter selects
+    /// nobody then, and only pinned users are members.
+    async fn filter_violations(&self, ctx: &Context<'_>) -> Result<Vec<OrgUnitFilterViolation>> {
+        let index = self.1.index(ctx).await?;
+        Ok(index.org_unit_violations(self.0.row.id).iter().map(Into::into).collect())
     }
 
     /// The unit above; null for a root.
     async fn parent(&self, ctx: &Context<'_>) -> Result<Option<OrgUnit>> {
         let Some(parent) = self.0.row.parent_id else { return Ok(None) };
-        Ok(ctx.directory()?.index().org_unit(parent).cloned().map(Self))
+        Ok(self.1.index(ctx).await?.org_unit(parent).map(|record| Self(record.clone(), self.1)))
     }
 
     /// The units right below it, by name.
     async fn children(&self, ctx: &Context<'_>) -> Result<Vec<OrgUnit>> {
-        let index = ctx.directory()?.index();
+        let index = self.1.index(ctx).await?;
         let children = index.org_unit_children(Some(self.0.row.id));
-        Ok(children.iter().filter_map(|id| index.org_unit(*id)).cloned().map(Self).collect())
+        let children = children.iter().filter_map(|id| index.org_unit(*id));
+        Ok(children.map(|record| Self(record.clone(), self.1)).collect())
     }
 
-    /// Its members. `members { totalCount }` alone reads no user records.
+    /// Its members. `members { totalCount }` alone reads no user records. With `asOf` those whom it had then, by the
+    /// definition that it had then; where there was no such unit, nobody.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn members(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "In which order; by name if left out.")] order_by: Option<UserOrder>,
+        #[graphql(
+            desc = "Those of then, as they were, down to everything below; of the version that the org unit itself \
+                          is shown at if left out."
+        )]
+        as_of: Option<AsOf>,
         #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
             i32,
         >,
         #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
         #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<User>> {
-        page(ctx, &Users::MembersOf(self.0.row.id), order_by, &Paging { first, after, last, before }).await
+    ) -> Result<UserConnection> {
+        let at = self.1.or(ctx, as_of, "asOf").await?;
+        page_at(ctx, at, &Users::MembersOf(self.0.row.id), order_by, &Paging { first, after, last, before }).await
+    }
+
+    /// How its members changed from one point in time to another, wherever the unit itself is shown at.
+    async fn membership_changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "From when on.")] from: AsOf,
+        #[graphql(desc = "Until when; until now if left out.")] to: Option<AsOf>,
+    ) -> Result<OrgUnitMembershipChanges> {
+        OrgUnitMembershipChanges::find(ctx, self.0.row.id, from, to).await
     }
 
     /// The users who are members whatever the filter says.
     async fn pinned_users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        users(ctx, &self.0.pinned).await
+        users(ctx, self.1, &self.0.pinned).await
     }
 
     /// The users who are never members.
     async fn excluded_users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        users(ctx, &self.0.excluded).await
+        users(ctx, self.1, &self.0.excluded).await
     }
 
-    /// What became of the org unit, newest change first.
+    /// What it was generated from; null for a unit that a person has made.
+    async fn generated_from(&self) -> Option<OrgUnitOrigin> {
+        Origin::of(&self.0).map(|origin| OrgUnitOrigin { source: origin.source, at: self.1 })
+    }
+
+    /// What became of the org unit at any time, newest change first.
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -150,8 +199,8 @@ impl OrgUnit {
     }
 }
 
-async fn users(ctx: &Context<'_>, ids: &BTreeSet<UserId>) -> Result<Vec<User>> {
-    Ok(ctx.load_all(ids.iter().copied()).await?.into_iter().map(User::new).collect())
+async fn users(ctx: &Context<'_>, at: At, ids: &BTreeSet<UserId>) -> Result<Vec<User>> {
+    Ok(at.users(ctx, ids.iter().copied()).await?.into_iter().map(|record| User::at(at, record)).collect())
 }
 
 /// Queries about org units.
@@ -165,16 +214,21 @@ impl OrgUnitQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The org unit's id.")] id: Option<ID>,
-        #[graphql(desc = "The names from the root down, with `/` between, ignoring case: `Engineering/Platform`.")]
+        #[graphql(
+            desc = "The names from the root down, with `/` between, ignoring case: `Engineering/Platform`. A `/` within a name is \
+                          written as `\\/`."
+        )]
         path: Option<String>,
+        #[graphql(desc = "As it was then, down to everything below; as it is now if left out.")] as_of: Option<AsOf>,
     ) -> Result<Option<OrgUnit>> {
-        let index = ctx.directory()?.index();
+        let at = At::of(ctx, as_of, "asOf").await?;
+        let index = at.index(ctx).await?;
         let found = match (id, path) {
             (Some(id), None) => index.org_unit(parse_id(&id, "id")?),
-            (None, Some(path)) => index.org_unit_at(&path.split('/').map(str::trim).collect::<Vec<_>>()),
+            (None, Some(path)) => index.find_org_unit(&path),
             _ => return Err(Failure::invalid("id", "EXACTLY_ONE", "give exactly one of `id` and `path`")),
         };
-        Ok(found.cloned().map(OrgUnit))
+        Ok(found.map(|record| OrgUnit(record.clone(), at)))
     }
 
     /// Org units: all of them in order of their paths, or those right below one, or the roots.
@@ -184,6 +238,9 @@ impl OrgUnitQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Only the units right below this one.")] parent_id: Option<ID>,
         #[graphql(desc = "Only the roots. Not together with `parentId`.", default)] roots_only: bool,
+        #[graphql(desc = "As they were then, down to everything below; as they are now if left out.")] as_of: Option<
+            AsOf,
+        >,
         #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
             i32,
         >,
@@ -192,7 +249,8 @@ impl OrgUnitQuery {
         #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<OrgUnit>> {
         let window = Paging { first, after, last, before }.window(|cursor| OrgUnitId::parse(cursor).ok())?;
-        let index = ctx.directory()?.index();
+        let at = At::of(ctx, as_of, "asOf").await?;
+        let index = at.index(ctx).await?;
         let ids = match (parent_id, roots_only) {
             (Some(_), true) => {
                 return Err(Failure::invalid("rootsOnly", "CONTRADICTION", "give `parentId` or `rootsOnly`, not both"));
@@ -203,24 +261,13 @@ impl OrgUnitQuery {
                 index.org_unit_children(Some(parent)).to_vec()
             }
             (None, true) => index.org_unit_children(None).to_vec(),
-            (None, false) => in_order(&index),
+            (None, false) => index.org_unit_order(None).into_iter().map(|(id, _)| id).collect(),
         };
         let total = Total::Known(ids.len() as u64);
         let slice = window.cut(ids, |id| *id).filter_map(|id| index.org_unit(id).cloned());
         Ok(Connection::new(slice, total, index.version(), |record| Edge {
             cursor: record.row.id.to_global(),
-            node: OrgUnit(record),
+            node: OrgUnit(record, at),
         }))
     }
-}
-
-/// All units, each before those below it, siblings by name.
-fn in_order(index: &Index) -> Vec<OrgUnitId> {
-    let mut ordered = Vec::new();
-    let mut waiting: Vec<OrgUnitId> = index.org_unit_children(None).iter().rev().copied().collect();
-    while let Some(id) = waiting.pop() {
-        ordered.push(id);
-        waiting.extend(index.org_unit_children(Some(id)).iter().rev());
-    }
-    ordered
 }

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 use entity::OrgUnitId;
 
 use super::{OrgUnit, OrgUnitScope};
-use crate::directory::{Directory, NewOrgUnit, OrgUnitChange};
+use crate::directory::{Actor, Directory, NewOrgUnit, OrgUnitChange};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
 use crate::graphql::filter::{UserFilter, told};
@@ -143,18 +143,7 @@ impl OrgUnitMutation {
         #[graphql(desc = "What to change.")] input: UpdateOrgUnitInput,
     ) -> Result<UpdateOrgUnitPayload> {
         let directory = ctx.directory()?;
-        let id = parse_id(&input.id, "id")?;
-        let ids = |ids: Option<Vec<ID>>, path| ids.map(|ids| parse_ids(&ids, path)).transpose();
-        let change = OrgUnitChange {
-            expected_version: input.expected_version,
-            name: input.name,
-            description: input.description,
-            scope: input.scope.map(Into::into),
-            filter: told(input.filter).map(|filter| filter.map(Into::into)),
-            pinned: ids(input.pinned, "pinned")?,
-            excluded: ids(input.excluded, "excluded")?,
-        };
-        directory.update_org_unit(&ctx.actor(), id, change).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(UpdateOrgUnitPayload { org_unit: read(directory, id)?, version: directory.version() })
     }
 
@@ -165,9 +154,7 @@ impl OrgUnitMutation {
         #[graphql(desc = "What to move, and where to.")] input: MoveOrgUnitInput,
     ) -> Result<MoveOrgUnitPayload> {
         let directory = ctx.directory()?;
-        let id = parse_id(&input.id, "id")?;
-        let parent = input.parent_id.map(|parent| parse_id(&parent, "parentId")).transpose()?;
-        directory.move_org_unit(&ctx.actor(), id, parent, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(MoveOrgUnitPayload { org_unit: read(directory, id)?, version: directory.version() })
     }
 
@@ -178,13 +165,50 @@ impl OrgUnitMutation {
         #[graphql(desc = "What to delete.")] input: DeleteOrgUnitInput,
     ) -> Result<DeleteOrgUnitPayload> {
         let directory = ctx.directory()?;
-        let id: OrgUnitId = parse_id(&input.id, "id")?;
-        directory.delete_org_unit(&ctx.actor(), id, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(DeleteOrgUnitPayload { deleted_org_unit_id: to_id(id), version: directory.version() })
+    }
+}
+
+impl UpdateOrgUnitInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<OrgUnitId> {
+        let id = parse_id(&self.id, "id")?;
+        let ids = |ids: Option<Vec<ID>>, path| ids.map(|ids| parse_ids(&ids, path)).transpose();
+        let change = OrgUnitChange {
+            expected_version: self.expected_version,
+            name: self.name,
+            description: self.description,
+            scope: self.scope.map(Into::into),
+            filter: told(self.filter).map(|filter| filter.map(Into::into)),
+            pinned: ids(self.pinned, "pinned")?,
+            excluded: ids(self.excluded, "excluded")?,
+        };
+        directory.update_org_unit(actor, id, change).await?;
+        Ok(id)
+    }
+}
+
+impl MoveOrgUnitInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<OrgUnitId> {
+        let id = parse_id(&self.id, "id")?;
+        let parent = self.parent_id.map(|parent| parse_id(&parent, "parentId")).transpose()?;
+        directory.move_org_unit(actor, id, parent, self.expected_version).await?;
+        Ok(id)
+    }
+}
+
+impl DeleteOrgUnitInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<OrgUnitId> {
+        let id = parse_id(&self.id, "id")?;
+        directory.delete_org_unit(actor, id, self.expected_version).await?;
+        Ok(id)
     }
 }
 
 /// The org unit as it is now.
 fn read(directory: &Directory, id: OrgUnitId) -> Result<OrgUnit> {
-    directory.index().org_unit(id).cloned().map(OrgUnit).ok_or_else(|| Failure::missing(id))
+    directory.index().org_unit(id).cloned().map(OrgUnit::new).ok_or_else(|| Failure::missing(id))
 }

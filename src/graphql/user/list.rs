@@ -3,20 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, InputObject};
+use async_graphql::{Context, Enum, InputObject, QueryPathSegment};
 use entity::{OrgUnitId, UserId, integration_account};
 
 use super::User;
-use crate::directory::{Directory, Error};
+use crate::directory::{Directory, Error, Moment, members, select};
 use crate::filter::Filter;
+use crate::graphql::as_of::At;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
-use crate::graphql::page::{Connection, Edge, Paging, Slice, Total};
-use crate::index::{self, Cursor, Members, OrderBy, PageError};
+use crate::graphql::facet::UserFacets;
+use crate::graphql::page::{Connection, Edge, Paging, Slice, Total, Window};
+use crate::index::{self, Cursor, Index, Members, OrderBy, PageError};
+use crate::record::UserRecord;
 use crate::value::fold;
-
-/// How often a set of users is selected anew where the index is replaced between selecting and paging.
-const ATTEMPTS: usize = 3;
 
 /// In which order users are listed. Users who are alike in it follow by id.
 #[derive(Clone, Debug, InputObject)]
@@ -52,6 +52,9 @@ pub(crate) enum OrderDirection {
     Desc,
 }
 
+/// A page of users, which can tell how many of all of them have each value of an attribute.
+pub(crate) type UserConnection = Connection<User, UserFacets>;
+
 /// Which users a page is of.
 #[derive(Clone, Debug)]
 pub(crate) enum Users {
@@ -59,22 +62,25 @@ pub(crate) enum Users {
     Selected(Option<Filter>),
     /// The members of an org unit.
     MembersOf(OrgUnitId),
+    /// Those who report to a manager by the USER attribute of this key; so many levels of them, if that is given.
+    ReportingTo(String, UserId, Option<u32>),
     /// A set that was selected before.
     Set(Members),
 }
 
 impl Users {
-    fn select(&self, directory: &Directory) -> Result<Members> {
+    fn select(&self, index: &Index) -> Result<Members> {
         Ok(match self {
-            Self::Selected(filter) => directory.select(filter.as_ref())?,
-            Self::MembersOf(unit) => directory.members(*unit)?,
+            Self::Selected(filter) => select(index, filter.as_ref())?,
+            Self::MembersOf(unit) => members(index, *unit)?,
+            Self::ReportingTo(key, manager, depth) => index.reports_of(key, *manager, *depth),
             Self::Set(members) => members.clone(),
         })
     }
 }
 
 impl UserOrder {
-    fn to_order(order: Option<Self>) -> Result<index::Order> {
+    pub(super) fn to_order(order: Option<Self>) -> Result<index::Order> {
         let Some(Self { by, attribute, direction }) = order else {
             return Ok(index::Order { by: OrderBy::Name, descending: false });
         };
@@ -104,37 +110,58 @@ pub(crate) async fn page(
     users: &Users,
     order: Option<UserOrder>,
     paging: &Paging,
-) -> Result<Connection<User>> {
+) -> Result<UserConnection> {
     let directory = ctx.directory()?;
     let order = UserOrder::to_order(order)?;
     let window = paging.window(|cursor| Cursor::decode(cursor, &order).ok())?;
+    let is_counted = ctx.look_ahead().field("facets").exists();
     if !reads_nodes(ctx) {
-        let members = users.select(directory)?;
+        let index = directory.index();
+        let members = users.select(&index)?;
         let nothing = Slice { items: Vec::new(), has_previous: false, has_next: false };
-        return Ok(Connection::new(nothing, Total::Known(members.len()), members.version(), |edge| edge));
+        let page = Connection::new(nothing, Total::Known(members.len()), members.version(), |edge| edge);
+        return Ok(page.with(UserFacets::new(At::Now, is_counted.then(|| (index.clone(), members)))));
     }
-    let window = index::Window {
-        first: (!window.from_end).then_some(window.limit),
-        last: window.from_end.then_some(window.limit),
-        after: window.after.as_ref(),
-        before: window.before.as_ref(),
+    let (page, members, counted) = find(directory, users, &order, &stretch(&window), is_counted)?;
+    let items = read(ctx, At::Now, page.ids).await?;
+    let slice = Slice { items, has_previous: page.has_previous, has_next: page.has_next };
+    let edge = |(node, cursor): (User, Cursor)| Edge { cursor: cursor.encode(), node };
+    let page = Connection::new(slice, Total::Known(members.len()), members.version(), edge);
+    Ok(page.with(UserFacets::new(At::Now, counted.map(|index| (index, members)))))
+}
+
+/// The users of a page, each with its cursor. A user who was deleted since the index was asked is left out.
+pub(super) async fn read<C>(ctx: &Context<'_>, at: At, ids: Vec<(UserId, C)>) -> Result<Vec<(User, C)>> {
+    let wanted: Vec<UserId> = ids.iter().map(|(id, _)| *id).collect();
+    let directory = ctx.directory()?;
+    let (mut rows, mut accounts): (HashMap<UserId, Arc<UserRecord>>, _) = match at {
+        _ if is_one_of_many(ctx) => {
+            let rows = at.users(ctx, wanted).await?;
+            (rows.into_iter().map(|record| (record.row.id, record)).collect(), None)
+        }
+        At::Now => {
+            let (rows, accounts) = tokio::try_join!(directory.find_users(&wanted), accounts(ctx, directory, &wanted))?;
+            (rows.into_iter().map(|(id, record)| (id, Arc::new(record))).collect(), accounts)
+        }
+        At::Then(Moment { version, .. }) => {
+            let wanted: Vec<(i64, UserId)> = wanted.into_iter().map(|id| (version, id)).collect();
+            let rows = directory.users_at(&wanted).await?;
+            (rows.into_iter().map(|((_, id), record)| (id, Arc::new(record))).collect(), None)
+        }
     };
-    let (page, members) = find(directory, users, &order, &window)?;
-    let ids: Vec<UserId> = page.ids.iter().map(|(id, _)| *id).collect();
-    let (mut rows, mut accounts) = tokio::try_join!(directory.find_users(&ids), accounts(ctx, directory, &ids))?;
-    // A user who was deleted since the index was asked is left out.
-    let items = page.ids.into_iter().filter_map(|(id, cursor)| {
-        let record = Arc::new(rows.remove(&id)?);
+    let items = ids.into_iter().filter_map(|(id, cursor)| {
+        let record = rows.remove(&id)?;
         let accounts = accounts.as_mut().map(|all| all.remove(&id).unwrap_or_default());
         let accounts = accounts.map(|all| all.into_iter().map(Arc::new).collect());
-        Some((User { record, accounts }, cursor))
+        Some((User { record, accounts, at }, cursor))
     });
-    let items = items.collect();
-    let slice = Slice { items, has_previous: page.has_previous, has_next: page.has_next };
-    Ok(Connection::new(slice, Total::Known(members.len()), members.version(), |(node, cursor)| Edge {
-        cursor: cursor.encode(),
-        node,
-    }))
+    Ok(items.collect())
+}
+
+/// Whether the page is that of one node of a list: then its users are gathered with those of the other nodes.
+fn is_one_of_many(ctx: &Context<'_>) -> bool {
+    std::iter::successors(ctx.path_node.as_ref(), |node| node.parent)
+        .any(|node| matches!(node.segment, QueryPathSegment::Index(_)))
 }
 
 /// The accounts of the users of a page, where the document selects them: one read at once, rather than one that each
@@ -150,30 +177,45 @@ async fn accounts(
     directory.accounts_of(ids).await.map(Some)
 }
 
+/// The part of a list that the index is asked for.
+pub(super) fn stretch(window: &Window<Cursor>) -> index::Window<'_> {
+    index::Window {
+        first: (!window.from_end).then_some(window.limit),
+        last: window.from_end.then_some(window.limit),
+        after: window.after.as_ref(),
+        before: window.before.as_ref(),
+    }
+}
+
 /// Whether the document selects what is on the page; the total alone needs no page, and is asked of many org units.
-fn reads_nodes(ctx: &Context<'_>) -> bool {
+pub(super) fn reads_nodes(ctx: &Context<'_>) -> bool {
     let selected = ctx.look_ahead();
     selected.field("edges").exists() || selected.field("pageInfo").exists()
 }
 
-/// Selects the users and finds the page among them, on one build of the index.
+/// Selects the users and finds the page among them, both at one version; with the index of that version where values
+/// are to be counted by it.
 fn find(
     directory: &Directory,
     users: &Users,
     order: &index::Order,
     window: &index::Window<'_>,
-) -> Result<(index::Page, Members)> {
-    for _ in 0..ATTEMPTS {
-        let members = users.select(directory)?;
-        match directory.index().page(&members, order, window) {
-            Ok(page) => return Ok((page, members)),
-            Err(PageError::OtherEpoch(_)) => {}
-            Err(error @ (PageError::UnknownAttribute(_) | PageError::NotSortable(_))) => {
-                return Err(Failure::invalid("orderBy.attribute", "NOT_SORTABLE", error.to_string()));
-            }
-            Err(PageError::Cursor(why)) => return Err(Failure::invalid("after", "NOT_A_CURSOR", why.to_string())),
+    is_counted: bool,
+) -> Result<(index::Page, Members, Option<Index>)> {
+    let index = directory.index();
+    let members = users.select(&index)?;
+    let page = index.page(&members, order, window).map_err(|error| refused(&error))?;
+    Ok((page, members, is_counted.then(|| index.clone())))
+}
+
+/// What a client is told where there is no page.
+pub(super) fn refused(error: &PageError) -> Failure {
+    match error {
+        // A set that was selected before, from an index that has been replaced since.
+        PageError::OtherEpoch(error) => Failure(Error::Unavailable(Arc::new(*error))),
+        PageError::UnknownAttribute(_) | PageError::NotSortable(_) => {
+            Failure::invalid("orderBy.attribute", "NOT_SORTABLE", error.to_string())
         }
+        PageError::Cursor(why) => Failure::invalid("after", "NOT_A_CURSOR", why.to_string()),
     }
-    let cause = "the index was replaced while a page was read";
-    Err(Failure(Error::Unavailable(Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(cause)))))
 }

@@ -1,13 +1,15 @@
-//! USERS in the API: the record and the queries. What does not live here: values (`value`), pages (`list`), changes
-//! (`mutation`).
+//! USERS in the API: the record and the queries. What does not live here: values (`value`), pages (`list`), managers and
+//! reports (`manager`), changes (`mutation`).
 
 mod list;
+mod manager;
 mod mutation;
+mod then;
 mod value;
 
-pub(crate) use list::UserOrder;
-pub(crate) use list::{Users, page};
-pub(crate) use mutation::UserMutation;
+pub(crate) use list::{UserConnection, UserOrder, Users, page};
+pub(crate) use mutation::{DeleteUserInput, UpdateUserInput, UserMutation};
+pub(crate) use then::page_at;
 pub(crate) use value::AttributeValue;
 
 use std::sync::Arc;
@@ -15,17 +17,20 @@ use std::sync::Arc;
 use async_graphql::{Context, Description, ID, Object};
 use entity::{UserId, integration_account};
 
+use super::as_of::{AsOf, At};
+use super::attribute;
 use super::changeset::{Change, history};
 use super::context::ContextExt;
 use super::error::{Failure, Result};
 use super::filter::UserFilter;
 use super::integration_account::IntegrationAccount;
-use super::loader::{AccountsOf, OrgUnitsOf};
-use super::org_unit::OrgUnit;
+use super::loader::MembershipsOf;
+use super::org_unit::{Membership, OrgUnit};
 use super::page::{Connection, Paging};
 use super::scalar::{DateTime, parse_id, to_id};
-use crate::record::UserRecord;
-use crate::value::{fold, nearest, shorten};
+use crate::index::Reason;
+use crate::record::{OrgUnitRecord, UserRecord};
+use crate::value::fold;
 
 /// A person's record. Being in the directory grants nobody access to anything.
 #[derive(Clone, Debug, Description)]
@@ -33,17 +38,28 @@ pub(crate) struct User {
     record: Arc<UserRecord>,
     /// The accounts, where they were read together with those of the other users on a page.
     accounts: Option<Arc<[Arc<integration_account::Model>]>>,
+    at: At,
 }
 
 impl User {
-    /// A user of whom nothing but the record is at hand.
+    /// A user of now, of whom nothing but the record is at hand.
     pub(super) fn new(record: Arc<UserRecord>) -> Self {
-        Self { record, accounts: None }
+        Self::at(At::Now, record)
+    }
+
+    /// A user of whom nothing but the record is at hand.
+    pub(super) fn at(at: At, record: Arc<UserRecord>) -> Self {
+        Self { record, accounts: None, at }
     }
 
     /// The user of an id, gathered with the other users the document asks for.
     pub(super) async fn find(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>> {
-        Ok(ctx.load(id).await?.map(Self::new))
+        Self::find_at(ctx, At::Now, id).await
+    }
+
+    /// The user of an id as it was, gathered likewise.
+    pub(super) async fn find_at(ctx: &Context<'_>, at: At, id: UserId) -> Result<Option<Self>> {
+        Ok(at.user(ctx, id).await?.map(|record| Self::at(at, record)))
     }
 }
 
@@ -82,22 +98,16 @@ impl User {
             Vec<String>,
         >,
     ) -> Result<Vec<AttributeValue>> {
-        let index = ctx.directory()?.index();
-        let value = |attribute: &Arc<entity::attribute::Model>| AttributeValue::of(&index, attribute, &self.record);
+        let index = self.at.index(ctx).await?;
+        let value =
+            |attribute: &Arc<entity::attribute::Model>| AttributeValue::of(self.at, &index, attribute, &self.record);
         let Some(keys) = keys else {
             return Ok(index.attributes().iter().filter(|attribute| !attribute.is_built_in).map(value).collect());
         };
         let mut values = Vec::with_capacity(keys.len().min(index.attributes().len()));
         for (at, key) in keys.iter().enumerate() {
-            let known = index.attribute(&fold(key)).filter(|attribute| !attribute.is_built_in).ok_or_else(|| {
-                let known = index.attributes().iter().filter(|attribute| !attribute.is_built_in);
-                let hint = match nearest(key, known.map(|attribute| attribute.key.as_str())) {
-                    Some(near) => format!("; did you mean `{near}`?"),
-                    None => String::new(),
-                };
-                let message = format!("there is no custom attribute `{}`{hint}", shorten(key));
-                Failure::invalid(format!("keys[{at}]"), "UNKNOWN_ATTRIBUTE", message)
-            })?;
+            let custom = index.attributes().iter().filter(|attribute| !attribute.is_built_in);
+            let known = attribute::find(custom, "custom attribute", key, format!("keys[{at}]"))?;
             values.push(value(known));
         }
         Ok(values)
@@ -109,27 +119,104 @@ impl User {
         ctx: &Context<'_>,
         #[graphql(desc = "The attribute's key, such as `department`.")] key: String,
     ) -> Result<Option<AttributeValue>> {
-        let index = ctx.directory()?.index();
+        let index = self.at.index(ctx).await?;
         let known = index.attribute(&fold(&key)).filter(|attribute| !attribute.is_built_in);
-        Ok(known.map(|attribute| AttributeValue::of(&index, attribute, &self.record)))
+        Ok(known.map(|attribute| AttributeValue::of(self.at, &index, attribute, &self.record)))
     }
 
     /// The user's accounts, in order of their integrations.
     async fn accounts(&self, ctx: &Context<'_>) -> Result<Vec<IntegrationAccount>> {
         let accounts = match &self.accounts {
-            Some(accounts) => Some(accounts.clone()),
-            None => ctx.load(AccountsOf(self.record.row.id)).await?,
+            Some(accounts) => accounts.clone(),
+            None => self.at.accounts_of(ctx, self.record.row.id).await?,
         };
-        Ok(accounts.iter().flat_map(|accounts| accounts.iter()).cloned().map(IntegrationAccount).collect())
+        Ok(accounts.iter().map(|account| IntegrationAccount(account.clone(), self.at)).collect())
     }
 
     /// The org units that the user is a member of, in order of their paths.
     async fn org_units(&self, ctx: &Context<'_>) -> Result<Vec<OrgUnit>> {
-        let units = ctx.load(OrgUnitsOf(self.record.row.id)).await?;
-        Ok(units.iter().flat_map(|units| units.iter()).cloned().map(OrgUnit).collect())
+        let units = ctx.load(MembershipsOf(self.record.row.id, self.at)).await?;
+        let unit = |(unit, _): &(Arc<OrgUnitRecord>, Reason)| OrgUnit(unit.clone(), self.at);
+        Ok(units.iter().flat_map(|units| units.iter()).map(unit).collect())
     }
 
-    /// What became of the record, newest change first.
+    /// The org units that the user is a member of, in order of their paths, each with why.
+    async fn memberships(&self, ctx: &Context<'_>) -> Result<Vec<Membership>> {
+        let units = ctx.load(MembershipsOf(self.record.row.id, self.at)).await?;
+        let membership = |(unit, reason): &(Arc<OrgUnitRecord>, Reason)| {
+            Membership::new(self.at, self.record.clone(), unit.clone(), *reason)
+        };
+        Ok(units.iter().flat_map(|units| units.iter()).map(membership).collect())
+    }
+
+    /// Whom the user names as manager.
+    async fn manager(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The key of the USER attribute that names managers; may be left out where there is one.")]
+        attribute: Option<String>,
+    ) -> Result<Option<User>> {
+        manager::manager(ctx, self.at, self.record.row.id, attribute).await
+    }
+
+    /// The user's manager, the manager's manager, and so on up to the top.
+    async fn managers(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The key of the USER attribute that names managers; may be left out where there is one.")]
+        attribute: Option<String>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<UserConnection> {
+        manager::managers(ctx, self.at, self.record.row.id, attribute, &Paging { first, after, last, before }).await
+    }
+
+    /// Those who name the user as manager. `directReports { totalCount }` alone reads no user records.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn direct_reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The key of the USER attribute that names managers; may be left out where there is one.")]
+        attribute: Option<String>,
+        #[graphql(desc = "In which order; by name if left out.")] order_by: Option<UserOrder>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<UserConnection> {
+        let paging = Paging { first, after, last, before };
+        manager::reports(ctx, self.at, self.record.row.id, (attribute, Some(1)), order_by, &paging).await
+    }
+
+    /// Those who report to the user, directly or through others: whom `reportsTo` selects in a filter.
+    /// `reports { totalCount }` alone reads no user records.
+    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
+    async fn reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The key of the USER attribute that names managers; may be left out where there is one.")]
+        attribute: Option<String>,
+        #[graphql(desc = "At most so many levels: 1 is those who name the user themselves. All if left out.")]
+        depth: Option<i32>,
+        #[graphql(desc = "In which order; by name if left out.")] order_by: Option<UserOrder>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<UserConnection> {
+        let paging = Paging { first, after, last, before };
+        manager::reports(ctx, self.at, self.record.row.id, (attribute, depth), order_by, &paging).await
+    }
+
+    /// What became of the record at any time, newest change first.
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -171,37 +258,44 @@ impl UserQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The user's id.")] id: Option<ID>,
         #[graphql(desc = "Any of the user's emails, ignoring case.")] email: Option<String>,
+        #[graphql(desc = "As it was then, down to everything below; as it is now if left out.")] as_of: Option<AsOf>,
     ) -> Result<Option<User>> {
+        let at = At::of(ctx, as_of, "asOf").await?;
         let found = match (id, email) {
             (Some(id), None) => Some(parse_id(&id, "id")?),
             (None, Some(email)) => {
                 let email =
                     crate::value::Email::parse(&email).map_err(|why| Failure::invalid("email", "NOT_AN_EMAIL", why))?;
-                ctx.directory()?.index().user_with_email(email.as_str())
+                at.index(ctx).await?.user_with_email(email.as_str())
             }
             _ => return Err(Failure::invalid("id", "EXACTLY_ONE", "give exactly one of `id` and `email`")),
         };
         match found {
-            Some(id) => User::find(ctx, id).await,
+            Some(id) => User::find_at(ctx, at, id).await,
             None => Ok(None),
         }
     }
 
-    /// The users that a filter selects; without a filter everybody.
+    /// The users that a filter selects; without a filter everybody. With `asOf` the filter is of then, too: it may ask
+    /// about the attributes, options, integrations and org units that there were, with what they were.
     #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn users(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to select.")] filter: Option<UserFilter>,
         #[graphql(desc = "In which order; by name if left out.")] order_by: Option<UserOrder>,
+        #[graphql(desc = "As they were then, down to everything below; as they are now if left out.")] as_of: Option<
+            AsOf,
+        >,
         #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
             i32,
         >,
         #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
         #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
         #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<User>> {
+    ) -> Result<UserConnection> {
         let filter = filter.map(Into::into);
-        page(ctx, &Users::Selected(filter), order_by, &Paging { first, after, last, before }).await
+        let at = At::of(ctx, as_of, "asOf").await?;
+        page_at(ctx, at, &Users::Selected(filter), order_by, &Paging { first, after, last, before }).await
     }
 }

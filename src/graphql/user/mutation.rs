@@ -6,7 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use entity::UserId;
 
 use super::User;
-use crate::directory::{Directory, NewUser, UserChange};
+use crate::directory::{Actor, Directory, NewUser, UserChange};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
 use crate::graphql::scalar::{AttributeInputValue, parse_id, to_id};
@@ -119,15 +119,7 @@ impl UserMutation {
         #[graphql(desc = "What to change.")] input: UpdateUserInput,
     ) -> Result<UpdateUserPayload> {
         let directory = ctx.directory()?;
-        let id = parse_id(&input.id, "id")?;
-        let change = UserChange {
-            expected_version: input.expected_version,
-            name: input.name,
-            email: input.email,
-            further_emails: input.further_emails,
-            attributes: values(input.attributes),
-        };
-        directory.update_user(&ctx.actor(), id, change).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(UpdateUserPayload { user: read(directory, id).await?, version: directory.version() })
     }
 
@@ -139,9 +131,33 @@ impl UserMutation {
         #[graphql(desc = "Whom to delete.")] input: DeleteUserInput,
     ) -> Result<DeleteUserPayload> {
         let directory = ctx.directory()?;
-        let id: UserId = parse_id(&input.id, "id")?;
-        directory.delete_user(&ctx.actor(), id, input.expected_version).await?;
+        let id = input.make(directory, &ctx.actor()).await?;
         Ok(DeleteUserPayload { deleted_user_id: to_id(id), version: directory.version() })
+    }
+}
+
+impl UpdateUserInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<UserId> {
+        let id = parse_id(&self.id, "id")?;
+        let change = UserChange {
+            expected_version: self.expected_version,
+            name: self.name,
+            email: self.email,
+            further_emails: self.further_emails,
+            attributes: values(self.attributes),
+        };
+        directory.update_user(actor, id, change).await?;
+        Ok(id)
+    }
+}
+
+impl DeleteUserInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<UserId> {
+        let id = parse_id(&self.id, "id")?;
+        directory.delete_user(actor, id, self.expected_version).await?;
+        Ok(id)
     }
 }
 

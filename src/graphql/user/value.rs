@@ -6,6 +6,7 @@ use async_graphql::{Context, Description, Object};
 use entity::{UserId, attribute};
 
 use super::User;
+use crate::graphql::as_of::At;
 use crate::graphql::attribute::Attribute;
 use crate::graphql::error::Result;
 use crate::graphql::scalar::Date;
@@ -13,25 +14,30 @@ use crate::index::Index;
 use crate::record::UserRecord;
 use crate::value::{Value, show};
 
-/// The value that a user has for a custom attribute. Without a value everything but `attribute` is null.
+/// The value that a user has for an attribute. Without a value everything but `attribute` is null.
 #[derive(Clone, Debug, Description)]
 pub(crate) struct AttributeValue {
     attribute: Arc<attribute::Model>,
     value: Option<Value>,
     /// The email of the user that a USER value names.
     email: Option<String>,
+    at: At,
 }
 
 impl AttributeValue {
     /// The value of `user` for `attribute`.
-    pub(super) fn of(index: &Index, attribute: &Arc<attribute::Model>, user: &UserRecord) -> Self {
+    pub(super) fn of(at: At, index: &Index, attribute: &Arc<attribute::Model>, user: &UserRecord) -> Self {
         let stored = user.row.attributes.get(&attribute.key);
-        let value = stored.and_then(|stored| Value::from_stored(attribute.r#type, stored));
+        Self::new(at, index, attribute, stored.and_then(|stored| Value::from_stored(attribute.r#type, stored)))
+    }
+
+    /// A value of an attribute, or none.
+    pub(crate) fn new(at: At, index: &Index, attribute: &Arc<attribute::Model>, value: Option<Value>) -> Self {
         let email = match value {
             Some(Value::User(id)) => index.email_of(id).map(str::to_owned),
             _ => None,
         };
-        Self { attribute: attribute.clone(), value, email }
+        Self { attribute: attribute.clone(), value, email, at }
     }
 
     fn names_user(&self) -> Option<UserId> {
@@ -89,7 +95,7 @@ impl AttributeValue {
     /// The user that a USER value names.
     async fn user(&self, ctx: &Context<'_>) -> Result<Option<User>> {
         match self.names_user() {
-            Some(id) => User::find(ctx, id).await,
+            Some(id) => User::find_at(ctx, self.at, id).await,
             None => Ok(None),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::directory::*;
 use super::draw::filter;
-use super::laws::{changesets, listed};
+use super::laws::{changesets, counted, listed};
 use crate::filter::Filter;
 use crate::index::{AccountBy, Follower, Index, Order, OrderBy};
 use crate::record::{Change, Record, RecordId};
@@ -21,10 +21,7 @@ fn answers(directory: &Directory, index: &Index, filters: &[Filter]) -> String {
     let everybody = index.everybody();
     for row in directory.attributes.values() {
         writeln!(answers, "{:?}", index.attribute(&row.key)).unwrap();
-        let facets = index.facets(&everybody, &row.key).unwrap().map(|(facets, without)| {
-            (facets.into_iter().map(|facet| (facet.key, facet.count)).collect::<Vec<_>>(), without)
-        });
-        writeln!(answers, "{facets:?}").unwrap();
+        writeln!(answers, "{:?}", counted(index, &everybody, &row.key)).unwrap();
         if row.r#type != AttributeType::MultiSelect {
             let order = Order { by: OrderBy::Attribute(row.key.clone()), descending: false };
             writeln!(answers, "{:?}", listed(index, &everybody, &order)).unwrap();

@@ -11,7 +11,7 @@ use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::filter::{Checked, Facts, Filter, Stored, matches};
+use crate::filter::{Checked, Facts, Filter, Node, Stored, node_matches};
 use crate::index::{AccountRow, Index, Loader, UserRow};
 use crate::record::{Change, OrgUnitRecord, Record, RecordId, UserRecord};
 use crate::value::{Key, fold};
@@ -121,6 +121,7 @@ pub(super) fn unit(number: usize, parent: Option<usize>, scope: OrgUnitScope, fi
             description: String::new(),
             scope,
             filter: filter.map(|filter| serde_json::to_value(Stored { v: 1, filter }).unwrap()),
+            origin: None,
             version: 1,
             created_at: then(),
             updated_at: then(),
@@ -190,10 +191,19 @@ impl Directory {
 
     /// Whether a filter selects a user, by the plain evaluator. `index` only supplies the units' checked filters.
     pub(super) fn selects(&self, index: &Index, filter: &Checked, id: UserId) -> bool {
+        self.node_selects(index, filter.root(), id)
+    }
+
+    /// The accounts of a user.
+    pub(super) fn accounts_of(&self, id: UserId) -> Vec<&integration_account::Model> {
+        self.accounts.values().filter(|account| account.user_id == Some(id)).collect()
+    }
+
+    /// Whether one node of a filter selects a user, by the plain evaluator.
+    pub(super) fn node_selects(&self, index: &Index, node: &Node, id: UserId) -> bool {
         let accounts: Vec<_> = self
-            .accounts
-            .values()
-            .filter(|account| account.user_id == Some(id))
+            .accounts_of(id)
+            .into_iter()
             .filter_map(|account| Some((self.integrations.get(&account.integration_id)?.kind, account.clone())))
             .collect();
         let facts = Facts {
@@ -205,7 +215,7 @@ impl Directory {
                 units.into_iter().any(|unit| self.is_member(index, unit, id))
             },
         };
-        matches(filter, &facts)
+        node_matches(node, &facts)
     }
 
     pub(super) fn selected(&self, index: &Index, filter: &Checked) -> BTreeSet<UserId> {
@@ -244,7 +254,7 @@ impl Directory {
     }
 
     /// Whether following what the unit leans on comes to a circle.
-    fn is_circular(&self, index: &Index, id: OrgUnitId, path: &mut Vec<OrgUnitId>) -> bool {
+    pub(super) fn is_circular(&self, index: &Index, id: OrgUnitId, path: &mut Vec<OrgUnitId>) -> bool {
         if path.contains(&id) {
             return true;
         }

@@ -8,11 +8,11 @@ use proptest::prelude::*;
 use super::directory::*;
 use super::draw::{ATTRIBUTES, Step, filter, step};
 use crate::filter::Filter;
-use crate::index::{AccountBy, Cursor, Index, Members, Order, OrderBy, Window};
+use crate::index::{AccountBy, Cursor, FacetWindow, Index, Members, Order, OrderBy, Window};
 use crate::value::{Key, fold};
 
 /// A directory and its index after it has followed the changes, each changeset in an order of its own.
-fn follow(changesets: &[(Vec<Step>, bool)]) -> (Directory, Index) {
+pub(super) fn follow(changesets: &[(Vec<Step>, bool)]) -> (Directory, Index) {
     let mut directory = Directory::start();
     let mut index = directory.index();
     for (version, (steps, is_reversed)) in (1..).zip(changesets) {
@@ -31,13 +31,19 @@ pub(super) fn changesets() -> impl Strategy<Value = Vec<(Vec<Step>, bool)>> {
     prop::collection::vec((prop::collection::vec(step(), 1..14), any::<bool>()), 1..6)
 }
 
-fn ids(index: &Index, members: &Members) -> Vec<UserId> {
+pub(super) fn ids(index: &Index, members: &Members) -> Vec<UserId> {
     listed(index, members, &Order { by: OrderBy::Created, descending: false })
 }
 
 pub(super) fn listed(index: &Index, members: &Members, order: &Order) -> Vec<UserId> {
     let page = index.page(members, order, &Window::default()).unwrap();
     page.ids.into_iter().map(|(id, _)| id).collect()
+}
+
+/// The values of an attribute among members, each with its count, and how many have none.
+pub(super) fn counted(index: &Index, members: &Members, key: &str) -> Option<(Vec<(Key, u64)>, u64)> {
+    let facets = index.facets(members, key, &FacetWindow::ALL).unwrap()?;
+    Some((facets.values.into_iter().map(|facet| (facet.key, facet.count)).collect(), facets.without))
 }
 
 /// A list read two at a time, forwards or backwards, through encoded cursors.
@@ -161,12 +167,7 @@ proptest! {
         let (directory, index) = follow(&changesets);
         let fresh = directory.index();
         for (key, _) in ATTRIBUTES {
-            let counts = |index: &Index| {
-                let facets = index.facets(&index.everybody(), key).unwrap();
-                facets.map(|(facets, without)| {
-                    (facets.into_iter().map(|facet| (facet.key, facet.count)).collect::<Vec<_>>(), without)
-                })
-            };
+            let counts = |index: &Index| counted(index, &index.everybody(), key);
             prop_assert_eq!(counts(&index), counts(&fresh), "{}", key);
         }
         for row in directory.accounts.values() {
