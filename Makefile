@@ -24,11 +24,14 @@ fmt: ## Format the code
 bench: ## Measure against the targets, about ten minutes; on PostgreSQL too if ROSTER_BENCH_POSTGRES_URL is set
 	cargo bench --locked --bench scale
 
-# How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has.
+# How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has;
+# how many random drafts; how many times two imports race.
 soak: export SOAK_KILLS ?= 200
 soak: export SOAK_ROWS ?= 100000
 soak: export SOAK_STEP ?= 30
 soak: export SOAK_MEMORY_ROWS ?= 1000000
+soak: export SOAK_CASES ?= 500
+soak: export SOAK_ROUNDS ?= 50
 soak: ## Kill imports and feed large files, some hours; on PostgreSQL too if TEST_POSTGRES_URL is set
 	cargo test --release --locked --test it soak:: -- --nocapture --test-threads 1
 

@@ -408,6 +408,11 @@ async fn users_of(site: &Site, prefix: &str) -> BTreeSet<String> {
 
 #[test]
 fn two_imports_at_once_end_as_one_after_the_other() {
+    import_two_at_once(10);
+}
+
+/// Imports two files at once, as often as it is asked to.
+pub(crate) fn import_two_at_once(rounds: usize) {
     on_each(async |site: &Site| {
         attribute(site, "Department", AttributeType::Text, &[]).await;
         attribute(site, "Level", AttributeType::Text, &[]).await;
@@ -427,7 +432,7 @@ fn two_imports_at_once_end_as_one_after_the_other() {
         }
         let orders = [users_of(site, "first").await, users_of(site, "second").await];
         assert_ne!(orders[0], orders[1]);
-        for round in 0..10 {
+        for round in 0..rounds {
             let prefix = format!("r{round}");
             let (one, two) = (one(&prefix), two(&prefix));
             let both = tokio::join!(
@@ -439,5 +444,6 @@ fn two_imports_at_once_end_as_one_after_the_other() {
             assert!(orders.contains(&users_of(site, &prefix).await), "one after the other");
             assert_eq!(both.0.created + both.1.created, 30, "each user is made once");
         }
+        other.database().clone().close().await.unwrap();
     });
 }

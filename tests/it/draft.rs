@@ -1,19 +1,30 @@
 //! Import drafts: what a draft says before anything changes is what applying it does, or it is refused.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use entity::ImportDraftId;
 use entity::attribute::AttributeType;
-use entity::import_draft::DraftState;
+use entity::import_draft::{DraftState, ImportKind};
 use entity::integration::IntegrationKind;
 use roster::directory::csv::{ColumnSource, ImportMode, ImportOptions, Mapping, RowChange};
-use roster::directory::{ApplyOptions, Directory, Draft, Error, NewAttribute, NewDraft, Range, SyncMode, UserChange};
+use roster::directory::{
+    ApplyOptions, Directory, Draft, Error, Mover, NewAttribute, NewDraft, Range, SyncMode, UserChange,
+};
 use roster::value::GlobalId;
 use serde_json::json;
 
-use crate::support::{Server, Site, account, attribute, export, file, filter, integration, me, on_both, unit, user};
+use crate::support::{
+    Server, Site, account, attribute, export, file, filter, integration, me, on_both, on_each, unit, user,
+};
 
 fn new(content: impl AsRef<[u8]>, options: ImportOptions) -> NewDraft {
+    new_of(ImportKind::Users, content, options)
+}
+
+pub(crate) fn new_of(kind: ImportKind, content: impl AsRef<[u8]>, options: ImportOptions) -> NewDraft {
     let file = file(content);
-    NewDraft { file, file_name: "users.csv".into(), options, client_mutation_id: None, mapping: None }
+    NewDraft { file, kind, file_name: "users.csv".into(), options, client_mutation_id: None, mapping: None }
 }
 
 /// A draft of `content` that has been compared.
@@ -22,7 +33,7 @@ pub(crate) async fn draft(directory: &Directory, content: impl AsRef<[u8]>, opti
     compared(directory, id).await
 }
 
-async fn compared(directory: &Directory, id: ImportDraftId) -> Draft {
+pub(crate) async fn compared(directory: &Directory, id: ImportDraftId) -> Draft {
     directory.finish_draft(id).await;
     let draft = directory.draft(id).await.unwrap();
     assert_eq!((draft.row.state, draft.row.message.as_deref()), (DraftState::Ready, None));
@@ -47,11 +58,11 @@ fn spell(change: &RowChange) -> String {
     format!("{line} {:?} {}{}", change.kind, change.detail, cells.chain(notes).collect::<Vec<_>>().join(";"))
 }
 
-async fn spelled(directory: &Directory, draft: &Draft) -> Vec<String> {
+pub(crate) async fn spelled(directory: &Directory, draft: &Draft) -> Vec<String> {
     changes(directory, draft).await.iter().map(spell).collect()
 }
 
-async fn apply(directory: &Directory, draft: &Draft) -> Result<Draft, Error> {
+pub(crate) async fn apply(directory: &Directory, draft: &Draft) -> Result<Draft, Error> {
     directory.apply_draft(&me(), draft.row.id, ApplyOptions::default()).await
 }
 
@@ -95,8 +106,12 @@ fn a_draft_says_what_each_row_changes_and_does_that() {
         let report = draft.report.clone().unwrap();
         assert_eq!([report.rows, report.created, report.updated, report.unchanged, report.absorbed], [3, 1, 1, 1, 1]);
         assert_eq!([report.accounts_moved, report.accounts_claimed, report.errors, report.warnings], [1, 1, 0, 1]);
-        let impact: Vec<[u64; 2]> = report.impact.iter().map(|impact| [impact.before, impact.after]).collect();
-        assert_eq!(impact, [[0, 0]; 0], "one goes, one comes");
+        let [platform] = report.impact.as_slice() else { panic!("{:?}", report.impact) };
+        let emails = |movers: &[Mover]| movers.iter().map(|mover| mover.email.clone()).collect::<Vec<_>>();
+        assert_eq!((platform.before, platform.after), (Some(2), Some(2)), "one goes, one comes");
+        assert_eq!((platform.joined_count, platform.left_count), (1, 1));
+        assert_eq!(emails(&platform.joined), ["di@corp.example"]);
+        assert_eq!(emails(&platform.left), ["ann@corp.example"]);
         let warnings = site.list_draft_problems(draft.row.id, false, Range { limit: 9, ..Range::default() });
         let warnings: Vec<String> = warnings
             .await
@@ -133,7 +148,7 @@ fn a_draft_that_would_do_something_else_by_now_is_refused_until_it_is_rebased() 
             panic!("bob's row would change something now")
         };
         let moved: Vec<_> =
-            moved.iter().map(|moved| (moved.line, moved.email.as_str(), moved.message.as_str())).collect();
+            moved.iter().map(|moved| (moved.line, moved.detail.as_str(), moved.message.as_str())).collect();
         assert_eq!((base, actual, count), (version - 2, version, 1));
         assert_eq!(moved, [(Some(3), "bob@corp.example", "would change, and did not before")]);
         assert_eq!(site.version(), version, "nothing was applied");
@@ -290,6 +305,47 @@ fn the_same_request_gives_the_same_draft() {
 }
 
 #[test]
+fn of_many_same_requests_at_once_in_two_processes_one_makes_the_draft() {
+    on_each(async |site: &Site| {
+        acme(site).await;
+        let other = site.another_process().await;
+        let actor = me();
+        for round in 0..5 {
+            let request =
+                || NewDraft { client_mutation_id: Some(format!("r{round}")), ..new(FILE, ImportOptions::default()) };
+            let all = (0..20).map(|n| if n % 2 == 0 { site } else { &other }.create_draft(&actor, request()));
+            let made: Result<BTreeSet<_>, Error> = futures_util::future::join_all(all).await.into_iter().collect();
+            assert_eq!(made.unwrap().len(), 1);
+            assert_eq!(site.list_drafts().await.unwrap().len(), round + 1);
+        }
+        other.database().clone().close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_draft_whose_application_outlasts_the_deadline_comes_back_as_it_is_by_then() {
+    on_each(async |site: &Site| {
+        acme(site).await;
+        let drafted = draft(site, FILE, ImportOptions::default()).await;
+        let server = Server::with(site, &["--deadline", "2s"]);
+        let apply = "mutation($id: ID!) { applyImportDraft(input: { id: $id }) { draft { state } } }";
+        let long_write = site.database().begin_write().await.unwrap();
+        let reply = server.execute(apply, json!({ "id": drafted.row.id.to_global() }), None).await;
+        if site.url().starts_with("sqlite:") {
+            // There, not even the draft's state can be written while another writes.
+            assert_eq!(reply.status, http::StatusCode::GATEWAY_TIMEOUT);
+            assert!(reply.body.contains("it goes on, and may still be done"), "{}", reply.body);
+        } else {
+            assert_eq!(reply.json(), json!({ "data": { "applyImportDraft": { "draft": { "state": "APPLYING" } } } }));
+        }
+        long_write.rollback().await.unwrap();
+        while site.draft(drafted.row.id).await.unwrap().row.state != DraftState::Applied {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
+
+#[test]
 fn a_cancelled_draft_is_done_with() {
     on_both(async |site: &Site| {
         acme(site).await;
@@ -309,9 +365,19 @@ fn a_cancelled_draft_is_done_with() {
 fn a_file_that_cannot_be_read_makes_a_draft_that_says_so() {
     on_both(async |site: &Site| {
         acme(site).await;
-        let draft = draft(site, "Name,Email\nAnn,\"ann@corp.example\n", ImportOptions::default()).await;
+        let rows = "Name,Email\nEd,ed@corp.example\nAnn,ann\nAnn,\"ann@corp.example\n";
+        let options = || ImportOptions { mode: ImportMode::Replace, ..ImportOptions::default() };
+        let draft = draft(site, rows, options()).await;
         let report = draft.report.clone().unwrap();
         assert!(report.is_refused);
+        // What stands before the quote is not what the file says.
+        let counts = [report.rows, report.created, report.updated, report.unchanged, report.removed, report.absorbed];
+        assert_eq!((counts, report.removals_to_confirm, report.impact.len()), ([0; 6], None, 0));
+        assert_eq!((spelled(site, &draft).await, report.errors), (vec![], 2));
+        let tried =
+            site.import_users(&me(), file(rows), ImportOptions { valid_rows: true, ..options() }).await.unwrap();
+        assert_eq!([tried.applied, tried.is_refused], [false, true]);
+        assert_eq!([tried.rows, tried.created, tried.removed, tried.errors.count], [0, 0, 0, 2]);
         let Err(Error::Invalid(violations)) = apply(site, &draft).await else { panic!("a quote is not closed") };
         assert_eq!(violations[0].code, "HAS_ERRORS");
         let valid_rows = ApplyOptions { valid_rows: true, confirm_removals: None };
@@ -352,12 +418,13 @@ fn rows_that_cannot_be_imported_are_given_back_to_be_mended() {
 }
 
 const DRAFT: &str =
-    "id state fileName fileBytes message baseVersion appliedVersion encoding delimiter rows created updated
+    "id kind state fileName fileBytes message baseVersion appliedVersion encoding delimiter rows created updated
     unchanged removed absorbed accountsMoved accountsClaimed accountsUnlinked badRows isRefused removalsToConfirm
     progress { rowsDone rowsTotal percent } columns { header holds } moved { line }
-    impact { orgUnit { name } membersBefore membersAfter }
+    impact { totalCount edges { node { path orgUnit { name } membersBefore membersAfter
+        joinedCount leftCount joined { email user { name } } left { email user { name } } } } }
     changes(first: 2) { totalCount pageInfo { hasNextPage endCursor } edges { node {
-        line kind name email user { email } cells { column before after } notes } } }
+        line kind name email path user { email } orgUnit { id } cells { column before after } notes } } }
     absorbedOnly: changes(kind: ABSORBED) { totalCount edges { node { email } } }
     errors { totalCount } warnings { totalCount edges { node { line column code value } } }";
 

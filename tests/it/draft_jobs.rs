@@ -1,7 +1,7 @@
 //! Drafts whose process is gone, or has been silent for too long: others go on with them, and it writes nothing more.
 
 use chrono::{DateTime, Utc};
-use entity::import_draft::{self, Column, DraftState};
+use entity::import_draft::{self, Column, DraftState, ImportKind};
 use entity::{ImportDraftId, import_draft_change, import_draft_chunk};
 use roster::directory::csv::{ChangeKind, ImportOptions};
 use roster::directory::{ApplyOptions, Directory, NewDraft};
@@ -18,6 +18,7 @@ async fn create(directory: &Directory, users: usize) -> ImportDraftId {
     let rows: String = (0..users).map(|user| format!("User {user},user{user}@corp.example\n")).collect();
     let new = NewDraft {
         file: file(format!("Name,Email\n{rows}")),
+        kind: ImportKind::Users,
         file_name: "users.csv".into(),
         options: ImportOptions::default(),
         client_mutation_id: Some("r1".into()),
@@ -27,7 +28,7 @@ async fn create(directory: &Directory, users: usize) -> ImportDraftId {
 }
 
 /// Sets columns of a draft in this state, past everybody who works on it; whether there was one.
-async fn set(site: &Site, state: DraftState, columns: &[(Column, Expr)]) -> bool {
+pub(crate) async fn set(site: &Site, state: DraftState, columns: &[(Column, Expr)]) -> bool {
     let mut update = import_draft::Entity::update_many().filter(Column::State.eq(state));
     for (column, value) in columns {
         update = update.col_expr(*column, value.clone());
@@ -39,7 +40,7 @@ async fn set(site: &Site, state: DraftState, columns: &[(Column, Expr)]) -> bool
 }
 
 /// As if a process had begun work on a draft, and been silent for long since then.
-fn left_by_another() -> [(Column, Expr); 2] {
+pub(crate) fn left_by_another() -> [(Column, Expr); 2] {
     [(Column::Worker, Expr::value(Uuid::from_u128(7))), (Column::LeasedUntil, Expr::value(DateTime::<Utc>::UNIX_EPOCH))]
 }
 

@@ -95,7 +95,7 @@ fn what_cannot_be_exported_is_refused_with_what_would_be_right() {
         let parent = unit(site, "Operations", None, None).await;
         unit(site, "Platform", Some(parent), None).await;
         let many = vec!["x"; 257].join(",");
-        let cases: [(&[(&str, &str)], &str); 20] = [
+        let cases: [(&[(&str, &str)], &str); 21] = [
             (
                 &[("columns", "ID,Departmnt")],
                 "columns[1]: no attribute or integration is called `Departmnt`; did you mean `Department`?",
@@ -140,9 +140,11 @@ fn what_cannot_be_exported_is_refused_with_what_would_be_right() {
                 "filter.attribute.key: there is no attribute `departement`; did you mean `department`?",
             ),
             (
-                &[("filter", "all"), ("what", "")],
-                "filter: it is not a filter in JSON: expected value at line 1 column 1 (and 1 more)",
+                &[("filter", "all")],
+                "filter.text, line 1, character 4: expected `eq`, `ne`, `in`, `co`, `sw`, `ew`, `lt`, `le`, `gt`, `ge`, \
+                 `between`, `hasAny`, `hasAll`, `reportsTo` or `pr`, not the end",
             ),
+            (&[("raw", "yes"), ("what", "")], "raw: `yes` is neither true nor false (and 1 more)"),
         ];
         for (parameters, says) in cases {
             assert_eq!(refused(site, parameters).await.to_string(), says);

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use entity::UserId;
-use entity::import_draft::DraftState;
+use entity::import_draft::{DraftState, ImportKind};
 use roster::directory::csv::{
     ColumnSource, Detected, Encoding, ImportMode, ImportOptions, ImportReport, Mapping, Problem, RowChange,
 };
@@ -32,6 +32,7 @@ struct Said {
     delimiter: Option<char>,
     columns: BTreeMap<String, Json>,
     ignore_unknown_columns: bool,
+    raw: bool,
     confirm_removals: Option<u64>,
 }
 
@@ -53,6 +54,7 @@ impl Said {
         ImportOptions {
             mode,
             encoding,
+            raw: self.raw,
             delimiter: self.delimiter.map(|delimiter| u8::try_from(delimiter).unwrap()),
             mapping: Mapping { columns, ignore_unknown: self.ignore_unknown_columns, ..Mapping::default() },
             ..ImportOptions::default()
@@ -173,6 +175,7 @@ async fn tell(site: &Site, content: &[u8], said: &Said) -> String {
 
 async fn draft(site: &Directory, content: &[u8], said: &Said) -> Draft {
     let new = NewDraft {
+        kind: ImportKind::Users,
         file: file(content),
         file_name: "hostile.csv".into(),
         options: said.options(),

@@ -209,9 +209,11 @@ fn two_rows_of_one_user_are_refused_however_they_name_it() {
             (format!("{ann},Ann,ann@corp.example,C1"), ",Ann,ann@corp.example,C1".to_owned()),
             (format!("{ann},Ann,ann@corp.example,C1"), format!("{ann},Ann,new@corp.example,C1")),
         ] {
-            let email = if other.contains("new@") { "new@corp.example" } else { &other.to_lowercase() };
-            let email = email.split([',', '"', ' ']).find(|part| part.contains('@')).unwrap();
-            let expected = format!("line 3, -: DUPLICATE_USER `{email}`");
+            let email = other.split(',').find(|part| part.contains('@')).unwrap().trim_matches('"');
+            let expected = match other.split_once(',') {
+                Some((id, _)) if !id.is_empty() => format!("line 3, ID: DUPLICATE_USER `{id}`"),
+                _ => format!("line 3, Email: DUPLICATE_USER `{email}`"),
+            };
             refuse(site, format!("{header}{one}\n{other}\n"), &[&expected]).await;
         }
     });
@@ -223,7 +225,7 @@ fn an_email_that_another_user_keeps_is_refused_in_any_case() {
         directory(site).await;
         let [_, bob, _] = ids(site);
         let taken = format!("ID,Name,Email\n{bob},Bob,ANN@corp.example\n");
-        refuse(site, taken, &["line 2, -: EMAIL_TAKEN"]).await;
+        refuse(site, taken, &["line 2, Email: EMAIL_TAKEN `ann@corp.example`"]).await;
         let unknown = "ID,Name,Email\nusr_00000000000070008000000000000000,Di,di@corp.example\n";
         refuse(site, unknown, &["line 2, ID: UNKNOWN_ID `usr_00000000000070008000000000000000`"]).await;
         refuse(site, "ID,Name,Email\n17,Di,di@corp.example\n", &["line 2, ID: UNKNOWN_ID `17`"]).await;
@@ -261,15 +263,16 @@ fn two_users_cannot_have_one_new_email() {
         let header = "ID,Name,Email,Cost centre\n";
         for other in ["new@corp.example", "NEW@corp.example"] {
             let rows = format!("{ann},Ann,new@corp.example,C1\n{bob},Bob,{other},C1\n");
-            refuse(site, format!("{header}{rows}"), &["line 3, -: DUPLICATE_EMAIL `new@corp.example`"]).await;
+            refuse(site, format!("{header}{rows}"), &[&format!("line 3, Email: DUPLICATE_EMAIL `{other}`")]).await;
         }
         let rows = format!("{ann},Ann,new@corp.example,C1\n,Di,new@corp.example,C1\n");
-        refuse(site, format!("{header}{rows}"), &["line 3, -: DUPLICATE_USER `new@corp.example`"]).await;
+        refuse(site, format!("{header}{rows}"), &["line 3, Email: DUPLICATE_USER `new@corp.example`"]).await;
         // Who keeps an email does not share it either, wherever the row stands.
         let rows = format!("{ann},Ann,ann@corp.example,C1\n{bob},Bob,ann@corp.example,C1\n");
-        refuse(site, format!("{header}{rows}"), &["line 3, -: DUPLICATE_EMAIL `ann@corp.example`"]).await;
+        refuse(site, format!("{header}{rows}"), &["line 3, Email: DUPLICATE_EMAIL `ann@corp.example`"]).await;
         let rows = format!("{bob},Bob,ann@corp.example,C1\n{ann},Ann,ann@corp.example,C1\n");
-        let expected = ["line 2, -: EMAIL_TAKEN", "line 3, -: DUPLICATE_EMAIL `ann@corp.example`"];
+        let expected =
+            ["line 2, Email: EMAIL_TAKEN `ann@corp.example`", "line 3, Email: DUPLICATE_EMAIL `ann@corp.example`"];
         refuse(site, format!("{header}{rows}"), &expected).await;
     });
 }
@@ -282,7 +285,7 @@ fn a_further_email_is_not_taken_from_a_user_whose_row_says_nothing_of_it() {
         let further = UserChange { further_emails: Some(vec!["b@home.example".into()]), ..UserChange::default() };
         site.update_user(&me(), site.find_user("bob@corp.example").unwrap(), further).await.unwrap();
         let rows = format!("ID,Name,Email\n{ann},Ann,b@home.example\n{bob},Bob,bob@corp.example\n");
-        refuse(site, rows, &["line 2, -: EMAIL_TAKEN"]).await;
+        refuse(site, rows, &["line 2, Email: EMAIL_TAKEN `b@home.example`"]).await;
     });
 }
 
@@ -296,7 +299,12 @@ fn a_row_that_changes_an_automatic_user_keeps_its_email_from_others() {
         let [ann, ..] = ids(site);
         let dee = site.find_user("dee@home.example").unwrap().to_global();
         let rows = format!("ID,Name,Email\n{ann},Ann,dee@home.example\n{dee},Dee,dee@home.example\n");
-        refuse(site, rows, &["line 2, -: EMAIL_TAKEN", "line 3, -: DUPLICATE_EMAIL `dee@home.example`"]).await;
+        refuse(
+            site,
+            rows,
+            &["line 2, Email: EMAIL_TAKEN `dee@home.example`", "line 3, Email: DUPLICATE_EMAIL `dee@home.example`"],
+        )
+        .await;
     });
 }
 
@@ -612,4 +620,47 @@ proptest! {
             counts(&done)
         });
     }
+}
+
+#[test]
+fn whose_row_is_left_out_stays_and_so_does_whom_that_user_names() {
+    on_both(async |site: &Site| {
+        for title in ["Team", "Level"] {
+            attribute(site, title, AttributeType::Number, &[]).await;
+        }
+        attribute(site, "Lead", AttributeType::User, &[]).await;
+        let lead = |email: &str| json!({ "lead": email });
+        let bob = user(site, "Bob", "bob@corp.example", json!({})).await.to_global();
+        let ann = user(site, "Ann", "ann@corp.example", lead("bob@corp.example")).await.to_global();
+        for number in 0..30 {
+            user(site, "Somebody", &format!("u{number}@corp.example"), json!({})).await;
+        }
+        let others: String = (0..30).map(|number| format!(",Somebody,u{number}@corp.example,1\n")).collect();
+        let options = || ImportOptions { mode: ImportMode::Replace, valid_rows: true, ..ImportOptions::default() };
+        let header = "ID,Name,Email,Team\n";
+
+        // A comma too many: its row cannot be imported, and says whose it is.
+        let ragged = format!("{header}{ann},Ann,ann@corp.example,1,\n{bob},Bob,bob@corp.example,1\n{others}");
+        let report = import(site, ragged, options()).await;
+        assert_eq!((report.applied, report.removed), (true, 0), "{:?}", problems(&report.errors));
+        assert!(site.find_user("ann@corp.example").is_ok(), "whose row is left out stays");
+
+        // Ann's row is left out, so she stays and names Bob; then Bob cannot go.
+        let dangling = format!("{header}{ann},Ann,ann@corp.example,x\n{others}");
+        let report = import(site, dangling, options()).await;
+        assert!(!report.applied && site.find_user("bob@corp.example").is_ok());
+        assert!(
+            problems(&report.errors).iter().any(|problem| problem.contains("IN_USE")),
+            "{:?}",
+            problems(&report.errors)
+        );
+
+        // Of a row that cannot be told whose it is, somebody must say that those who are lacking may go.
+        let typo = format!("{header},Ann,ann(at)corp.example,1\n{bob},Bob,bob@corp.example,1\n{others}");
+        let report = import(site, typo.clone(), options()).await;
+        assert_eq!((report.applied, report.removals_to_confirm), (false, Some(1)));
+        let confirmed = ImportOptions { confirm_removals: Some(1), ..options() };
+        assert!(import(site, typo, confirmed).await.applied);
+        assert!(site.find_user("ann@corp.example").is_err());
+    });
 }

@@ -7,26 +7,35 @@ mod support; // a database for each test, the cast, and ways to see what a direc
 
 mod association; // whose an account is, what a person says, users that come and go with accounts
 mod cases; // runs tests/cases/**.graphql; add a file there rather than a test here
+mod change_preview; // a change that is tried out says what it does; values renamed, attributes retyped
 mod conflicts; // writers in each other's way, and records that others need
 mod contract; // what is promised in writing: the schema, the codes, the settings, how the code is arranged
 mod devlake; // the example that another tool tests its association with
+mod disk; // a disk that is full: what is told, that nothing is half done, and that it goes on when there is room
 mod download; // files over a socket: whole, cut off, and read slowly
 mod draft; // imports that are compared first: what a draft says is what applying it does, or it is refused
 mod draft_jobs; // drafts that another process has left
 mod draft_properties; // a draft says exactly what was edited, and does that or is refused
 mod export; // what an export can be asked for, and what can be trusted of it
+mod generate; // org units made of the values that users have, and kept in step with them
 mod history; // the log, and the indexes of several processes that follow it
 mod hostile; // files that are wrong in every way: what an import says of each
 mod hris; // the HR export of a customer: the figures that must come out of two months of it
 mod import; // what an import refuses, and what it does with what it takes
 mod kill; // nothing is half applied and nothing left behind, whatever stops the process
 mod limits; // databases that cannot be used, and starts that collide
+mod manager; // a USER attribute makes a tree, and nobody comes to report to themselves
+mod org_unit; // the tree of org units: how deep it may be, and what its names and paths are
+mod past; // the directory as it was at any version or time, and how members changed
 mod program; // the program itself: what it says, takes, and how it ends
 mod readme; // what README.md and docs/ show is done as it stands there
+mod relative_dates; // days told from today: members change at midnight, and nothing else
 mod round_trip; // import(export(x)) changes nothing
-mod soak; // what `make soak` does: the same as `kill`, longer, and the memory of large files
+mod soak; // what `make soak` does: what others do, longer, and the memory of large files
 mod statements; // how many statements operations send
 mod subscription; // what clients hear of as it happens, and over which protocols
 mod undo; // undo puts back what a changeset changed, and what differs between versions
 mod unit_csv; // org units as files: their trees, what is refused, and import(export(x))
+mod unit_draft; // drafts of files of org units: what a draft says of units and their members, and its undo
 mod walkthrough; // the seven steps, with the program itself
+mod whole_tree; // all org units in one answer, and counts that are of one version while others write

@@ -6,11 +6,15 @@ use std::process::Command;
 
 use entity::attribute::AttributeType;
 use entity::integration::IntegrationKind;
-use roster::directory::Directory;
+use entity::org_unit::OrgUnitScope;
+use roster::directory::{Directory, SyncMode, SyncedAccount};
+use roster::value::GlobalId;
+use sea_orm::ActiveEnum;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    Home, Served, Server, Site, attribute, ended, integration, is_required, on_both, repository, say_skipped, user,
+    Home, Served, Server, Site, account, attribute, ended, filter, integration, is_required, me, new_unit, on_both,
+    repository, say_skipped, unit, user,
 };
 
 /// What stands between ``` and ```, with the language of each.
@@ -140,13 +144,20 @@ fn nothing_that_the_docs_show_goes_untested() {
     // The one command that no test runs is the one that measures: it takes an optimised build and a quiet machine.
     // The words of the grammar are held to those that are read, where these are.
     let known = [
+        "changes.md: graphql",
         "csv.md: json",
         "csv.md: sh",
         "csv.md: text",
         "errors.md: json",
+        "facets.md: graphql",
+        "facets.md: json",
         "filters.md: ebnf",
         "filters.md: json",
         "filters.md: text",
+        "history.md: graphql",
+        "managers.md: graphql",
+        "org-units.md: graphql",
+        "org-units.md: json",
         "performance.md: sh",
         "subscriptions.md: graphql",
         "subscriptions.md: text",
@@ -156,7 +167,7 @@ fn nothing_that_the_docs_show_goes_untested() {
     assert_eq!(blocks_in("docs/errors.md", "json").len(), 1);
     assert_eq!(
         [blocks_in("docs/subscriptions.md", "graphql").len(), blocks_in("docs/subscriptions.md", "text").len()],
-        [1, 1]
+        [2, 1]
     );
 }
 
@@ -207,7 +218,7 @@ fn every_filter_that_the_docs_show_can_be_asked() {
         }
         answers
     });
-    assert_eq!(answers, ["Ann", "Ann", "Ann", "Ann", "", "", "AnnBen", "Ann"]);
+    assert_eq!(answers, ["Ann", "Ann", "Ann", "Ann", "Ann", "", "", "", "AnnBen", "Ann"]);
 }
 
 #[test]
@@ -228,7 +239,154 @@ fn every_filter_that_the_docs_show_as_text_is_canonical_and_can_be_asked() {
         }
         answers
     });
-    assert_eq!(answers, ["Ann", "Ann", ""]);
+    assert_eq!(answers, ["", "Ann", "Ann", ""]);
+}
+
+/// The four users of whom docs/filters.md asks each operator of each type, with accounts and org units.
+async fn prepare_types(site: &Directory) {
+    attribute(site, "Department", AttributeType::Text, &[]).await;
+    attribute(site, "Page", AttributeType::Url, &[]).await;
+    attribute(site, "Contact", AttributeType::Email, &[]).await;
+    attribute(site, "Role", AttributeType::Select, &["Engineer", "Manager"]).await;
+    attribute(site, "Skills", AttributeType::MultiSelect, &["Rust", "Go", "SQL"]).await;
+    attribute(site, "Level", AttributeType::Number, &[]).await;
+    attribute(site, "Start date", AttributeType::Date, &[]).await;
+    attribute(site, "Remote", AttributeType::Boolean, &[]).await;
+    attribute(site, "Manager", AttributeType::User, &[]).await;
+    let page = std::fs::read_to_string(repository("docs/filters.md")).unwrap();
+    let row = |title: &str| -> Vec<String> {
+        let line = page.lines().find(|line| line.starts_with(&format!("| {title} |"))).unwrap();
+        line.split('|').skip(2).map(|cell| cell.trim().to_owned()).collect()
+    };
+    let emails = row("email");
+    for (at, name) in ["Ben", "Ann", "Cem", "Dua"].into_iter().enumerate() {
+        let column = [1, 0, 2, 3][at];
+        let cell = |title: &str| row(title)[column].clone();
+        let mut values = serde_json::Map::new();
+        let keys = [
+            "department (TEXT)",
+            "page (URL)",
+            "contact (EMAIL)",
+            "role (SELECT)",
+            "skills (MULTI_SELECT)",
+            "level (NUMBER)",
+            "start_date (DATE)",
+            "remote (BOOLEAN)",
+        ];
+        for title in keys {
+            let (key, r#type) = title.split_once(' ').unwrap();
+            let text = cell(&format!("`{key}` {type}"));
+            let value = match r#type {
+                _ if text.is_empty() => continue,
+                "(MULTI_SELECT)" => json!(text.split(", ").collect::<Vec<_>>()),
+                "(NUMBER)" | "(BOOLEAN)" => serde_json::from_str(&text).unwrap(),
+                _ => json!(text),
+            };
+            values.insert(key.to_owned(), value);
+        }
+        let manager = cell("`manager` (USER)").to_lowercase();
+        if !manager.is_empty() {
+            values.insert("manager".into(), json!(format!("{manager}@corp.example")));
+        }
+        user(site, name, &emails[column], Json::Object(values)).await;
+    }
+    let github = integration(site, IntegrationKind::GitHub, "GitHub").await;
+    let names = row("account on GitHub");
+    let accounts = (0..4).filter(|at| !names[*at].is_empty()).map(|at| {
+        let (name, is_bot) =
+            names[at].split_once(", a bot").map_or((names[at].as_str(), false), |(name, _)| (name, true));
+        SyncedAccount { is_bot, ..account(&at.to_string(), name, &emails[at]) }
+    });
+    site.sync_accounts(&me(), github, accounts.collect(), SyncMode::Full).await.unwrap();
+    let by = |key: &str, value: &str| filter(json!({ "attribute": { "key": key, "is": { "equals": value } } }));
+    let engineering = unit(site, "Engineering", None, Some(by("role", "Manager"))).await;
+    unit(site, "Platform", Some(engineering), Some(by("department", "Platform"))).await;
+}
+
+#[test]
+fn every_operator_of_every_type_selects_whom_the_docs_say() {
+    on_both(async |site: &Site| {
+        prepare_types(site).await;
+        let server = Server::new(site);
+        let page = std::fs::read_to_string(repository("docs/filters.md")).unwrap();
+        let rows = page.lines().skip_while(|line| *line != "| type | filter | selects |").skip(2);
+        let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in rows.take_while(|line| line.starts_with('|')) {
+            let [_, r#type, written, names, _] = row.split('|').map(str::trim).collect::<Vec<_>>().try_into().unwrap();
+            let written = written.trim_matches('`');
+            let query = "query($filter: UserFilter) { users(filter: $filter) { edges { node { name } } } }";
+            let reply = server.execute(query, json!({ "filter": { "text": written } }), None).await.json();
+            assert_eq!(reply.get("errors"), None, "{written}\n{reply:#}");
+            let users = reply["data"]["users"]["edges"].as_array().unwrap().iter();
+            let found: Vec<&str> = users.map(|edge| edge["node"]["name"].as_str().unwrap()).collect();
+            let found = match found.len() {
+                0 => "nobody".to_owned(),
+                4 => "everybody".to_owned(),
+                _ => found.join(", "),
+            };
+            assert_eq!(found, names, "{written}");
+            shown.entry(r#type.to_owned()).or_default().push(written.to_owned());
+        }
+        let index = site.index();
+        for attribute in index.attributes().iter().filter(|attribute| attribute.r#type != AttributeType::Integration) {
+            let named = if attribute.is_built_in { attribute.key.clone() } else { attribute.r#type.to_value() };
+            let begun = format!("{} ", attribute.key);
+            let operators = index.complete_filter(&begun, begun.len(), 100);
+            assert!(!operators.is_empty());
+            for operator in operators {
+                let begins = format!("{begun}{}", operator.insert);
+                let is_shown = shown[&named].iter().any(|written| written.starts_with(&begins));
+                assert!(is_shown, "show an example of {named} {}", operator.insert);
+            }
+        }
+    });
+}
+
+#[test]
+fn every_answer_that_the_page_on_org_units_shows_is_given() {
+    on_both(async |site: &Site| {
+        prepare(site).await;
+        let cem = json!({ "department": "Data", "role": "Engineer", "skills": ["Go"], "level": 2 });
+        let cem = user(site, "Cem", "cem@corp.example", cem).await;
+        let equals = |key: &str, value: &str| filter(json!({ "attribute": { "key": key, "is": { "equals": value } } }));
+        let engineering = unit(site, "Engineering", None, Some(equals("role", "Engineer"))).await;
+        let mut platform = new_unit("Platform", Some(engineering), Some(equals("department", "Platform")));
+        platform.scope = OrgUnitScope::Parent;
+        let platform = site.create_org_unit(&me(), platform).await.unwrap();
+        let ids = json!({
+            "cem": cem.to_global(), "engineering": engineering.to_global(), "platform": platform.to_global(),
+        });
+        let server = Server::new(site);
+        let page = "docs/org-units.md";
+        let (queries, answers) = (blocks_in(page, "graphql"), blocks_in(page, "json"));
+        assert_eq!(queries.len(), answers.len());
+        for (query, answer) in queries.iter().zip(answers) {
+            let mut variables = ids.clone();
+            variables.as_object_mut().unwrap().retain(|name, _| query.contains(&format!("${name}: ")));
+            let given = data(&server.execute(query, variables, None).await.body);
+            assert_eq!(given, serde_json::from_str::<Json>(&answer).unwrap(), "{query}\n{given:#}");
+        }
+    });
+}
+
+#[test]
+fn every_count_that_the_docs_show_is_what_is_counted() {
+    on_both(async |site: &Site| {
+        prepare(site).await;
+        let department = |is: Json| Some(filter(json!({ "attribute": { "key": "department", "is": is } })));
+        let top = unit(site, "Engineering", None, department(json!({ "isEmpty": false }))).await;
+        for name in ["Platform", "Data"] {
+            unit(site, name, Some(top), department(json!({ "equals": name }))).await;
+        }
+        unit(site, "Guests", None, None).await;
+        let (queries, answers) = (blocks_in("docs/facets.md", "graphql"), blocks_in("docs/facets.md", "json"));
+        assert_eq!((queries.len(), answers.len()), (4, 4));
+        let server = Server::new(site);
+        for (query, shown) in queries.iter().zip(answers) {
+            let shown: Json = serde_json::from_str(&shown).unwrap();
+            assert_eq!(data(&server.execute(query, json!({}), None).await.body), shown, "{query}");
+        }
+    });
 }
 
 #[test]
@@ -343,4 +501,96 @@ fn the_subscription_that_the_docs_show_gives_the_event_that_they_show() {
         }
         assert_eq!(given.to_string(), shown.to_string());
     });
+}
+
+#[test]
+fn the_changes_that_the_docs_show_are_tried_out_and_made() {
+    on_both(async |site: &Site| {
+        attribute(site, "Department", AttributeType::Text, &[]).await;
+        for (name, department) in [("Ann", "Platform"), ("Ben", "sre"), ("Cid", "Sre")] {
+            user(site, name, &format!("{name}@corp.example"), json!({ "department": department })).await;
+        }
+        let server = Server::new(site);
+        let shown = blocks_in("docs/changes.md", "graphql");
+        let preview = data(&server.execute(&shown[0], json!({}), None).await.body);
+        assert_eq!(
+            preview["previewChange"]["changes"],
+            json!([{ "noun": "USER", "created": 0, "updated": 1, "deleted": 0 }])
+        );
+        let renamed = data(&server.execute(&shown[1], json!({}), None).await.body);
+        assert_eq!(renamed["renameValue"]["userCount"], 2);
+    });
+}
+
+#[test]
+fn what_the_docs_ask_of_the_past_is_answered() {
+    on_both(async |site: &Site| {
+        prepare(site).await;
+        let server = Server::new(site);
+        let create = "mutation { createOrgUnit(input: {name: \"Platform\", filter:
+            {attribute: {key: \"department\", is: {equals: \"Platform\"}}}}) { orgUnit { id } version } }";
+        let created = data(&server.execute(create, json!({}), None).await.body)["createOrgUnit"].take();
+        let (unit, then) = (&created["orgUnit"]["id"], json!({ "version": created["version"] }));
+        let variables = json!({ "unit": unit, "after": created["version"] });
+        let mut events = server.subscribe(&blocks_in("docs/subscriptions.md", "graphql")[1], variables).await;
+        let moves = "mutation { ann: deleteUser(input: {id: \"ANN\"}) { version }
+            ben: updateUser(input: {id: \"BEN\", attributes: [{key: \"department\", value: \"platform\"}]}) { version } }";
+        let id = |email| roster::value::GlobalId::to_global(site.find_user(email).unwrap());
+        let moves = moves.replace("ANN", &id("ann@corp.example")).replace("BEN", &id("ben@corp.example"));
+        data(&server.execute(&moves, json!({}), None).await.body);
+        let [last_quarter, joined_and_left] = &blocks_in("docs/history.md", "graphql")[..] else { panic!("two") };
+        let reply = server.execute(last_quarter, json!({ "unit": unit, "then": then }), None).await;
+        let answer = data(&reply.body);
+        assert_eq!(answer["orgUnit"]["then"]["edges"][0]["node"]["name"], "Ann");
+        assert_eq!(
+            (&answer["orgUnit"]["members"]["totalCount"], &answer["users"]["totalCount"]),
+            (&json!(1), &json!(1))
+        );
+        let reply = server.execute(joined_and_left, json!({ "unit": unit, "from": then }), None).await;
+        let changes = data(&reply.body)["orgUnit"]["membershipChanges"].take();
+        assert_eq!(changes["joined"]["edges"], json!([{ "node": { "name": "Ben" } }]));
+        assert_eq!(changes["left"]["edges"], json!([{ "node": { "name": "Ann" } }]));
+        assert_eq!(changes["changes"]["edges"].as_array().unwrap().len(), 2);
+        for (joined, left) in [(0, 1), (1, 0)] {
+            let event = events.next().await.unwrap()["data"]["orgUnitMembersChanged"].take();
+            assert_eq!((&event["joinedCount"], &event["leftCount"]), (&json!(joined), &json!(left)));
+        }
+    });
+}
+
+#[test]
+fn what_the_docs_show_of_managers_and_generated_units_can_be_asked_and_done() {
+    let answers = on_both(async |site: &Site| {
+        for title in ["Department", "Team"] {
+            attribute(site, title, AttributeType::Text, &[]).await;
+        }
+        attribute(site, "Supervisor", AttributeType::User, &[]).await;
+        for (name, team, supervisor) in
+            [("Top", "", ""), ("Ann", "SRE", "top"), ("Ben", "Data", "ann"), ("Cem", "Data", "ben")]
+        {
+            let department = if name == "Cem" { "Sales" } else { "Platform" };
+            let supervisor = Some(format!("{supervisor}@corp.example")).filter(|_| !supervisor.is_empty());
+            let values = json!({ "department": department, "team": team, "supervisor": supervisor });
+            user(site, name, &format!("{}@corp.example", name.to_lowercase()), values).await;
+        }
+        let server = Server::new(site);
+        let mut answers = BTreeMap::new();
+        for block in blocks_in("docs/managers.md", "graphql") {
+            answers.insert(name(&block), data(&server.execute(&block, json!({}), None).await.body));
+        }
+        answers
+    });
+    let of_ann = &answers["Reports"]["user"];
+    assert_eq!(of_ann["manager"]["name"], "Top");
+    assert_eq!([&of_ann["directReports"]["totalCount"], &of_ann["reports"]["totalCount"]], [1, 2]);
+    let units = |answer: &Json| {
+        let unit = |unit: &Json| format!("{} {}", unit["action"].as_str().unwrap(), unit["path"].as_str().unwrap());
+        answer["units"].as_array().unwrap().iter().map(unit).collect::<Vec<_>>()
+    };
+    let paths = ["Platform", "Platform/Data", "Platform/SRE", "Sales", "Sales/Data"];
+    assert_eq!(units(&answers["Draft"]["previewGeneratedOrgUnits"]), paths.map(|path| format!("CREATE {path}")));
+    let saved = units(&answers["Save"]["generateOrgUnits"]["generated"]);
+    assert_eq!((saved.len(), saved[4].as_str()), (5, "SKIP Sales/Data"));
+    let counts = json!({ "create": 1, "update": 0, "keep": 4, "remove": 0, "vanished": 0 });
+    assert_eq!(answers["InStep"]["generateOrgUnits"]["generated"]["counts"], counts);
 }

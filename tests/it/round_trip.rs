@@ -10,8 +10,10 @@ use roster::index::AccountBy;
 use roster::value::Email;
 use serde_json::{Value as Json, json};
 
+use crate::kill::settled;
 use crate::support::{
-    Site, account, attribute, cast, export, export_as, import, integration, me, on_both, problems, tables, user,
+    Site, account, attribute, cast, export, export_as, import, in_each_home, integration, me, on_both, problems,
+    tables, user,
 };
 
 /// Imports what the directory exports, in each mode and style; nothing may change.
@@ -22,9 +24,10 @@ async fn round_trip(site: &Site) {
         (Style::default(), ImportMode::Merge),
         (Style::default(), ImportMode::Replace),
         (Style { mark: true, ..Style::default() }, ImportMode::Merge),
+        (Style { raw: true, ..Style::default() }, ImportMode::Merge),
     ] {
         let text = export_as(site, &ExportOptions { style, ..ExportOptions::default() }).await;
-        let report = import(site, &text, ImportOptions { mode, ..ImportOptions::default() }).await;
+        let report = import(site, &text, ImportOptions { mode, raw: style.raw, ..ImportOptions::default() }).await;
         assert_eq!(problems(&report.errors), [""; 0], "{text}");
         assert_eq!(problems(&report.warnings), [""; 0], "{text}");
         assert_eq!([report.created, report.updated, report.unchanged], [0, 0, users], "{text}");
@@ -340,19 +343,22 @@ proptest! {
     #[test]
     fn importing_the_export_of_any_directory_changes_nothing_and_makes_the_same_elsewhere(
         drawn in prop::collection::vec(drawn(), 0..5),
+        raw: bool,
     ) {
+        let style = Style { raw, ..Style::default() };
+        let options = ExportOptions { style, ..ExportOptions::default() };
         let text = on_both(async |site: &Site| {
             fill(site, &drawn).await;
             round_trip(site).await;
-            export(site).await
+            export_as(site, &options).await
         });
         on_both(async |site: &Site| {
             catalogue(site).await;
             let mapping = Mapping { columns: vec![("ID".into(), ColumnSource::Ignore)], ignore_unknown: false, ..Mapping::default() };
-            let report = import(site, &text, ImportOptions { mapping, ..ImportOptions::default() }).await;
+            let report = import(site, &text, ImportOptions { mapping, raw, ..ImportOptions::default() }).await;
             assert_eq!(problems(&report.errors), [""; 0], "{text}");
             assert_eq!(report.created, drawn.len() as u64);
-            assert_eq!(without_ids(&export(site).await), without_ids(&text));
+            assert_eq!(without_ids(&export_as(site, &options).await), without_ids(&text));
             round_trip(site).await;
         });
     }
@@ -388,5 +394,46 @@ fn an_export_is_of_one_state_whatever_is_written_meanwhile() {
             all.extend(piece);
         }
         assert_eq!(String::from_utf8(all).unwrap(), whole);
+    });
+}
+
+#[test]
+fn a_raw_export_is_imported_as_it_is_over_graphql_as_a_draft_and_from_the_shell() {
+    in_each_home(|home| {
+        let server = home.serve();
+        let safe = b"Name,Email\n''=1,a@corp.example\n'=2,b@corp.example\n'''+3,c@corp.example\n't,d@corp.example\n";
+        let import = "mutation($file: Upload!, $raw: Boolean!) { importUsers(input: { file: $file, raw: $raw,
+            dryRun: true }) { created updated unchanged } }";
+        let made = "mutation($file: Upload!) { importUsers(input: { file: $file }) { created } }";
+        assert_eq!(server.upload(made, json!({}), safe)["importUsers"]["created"], 4);
+        let raw = server.download("/export/users.csv?raw=true");
+        let names: Vec<&str> = raw.lines().skip(1).map(|row| row.split(',').nth(1).unwrap()).collect();
+        assert_eq!(names, ["''+3", "'=1", "'t", "=2"]);
+        let imported = |raw_or_not: bool| {
+            server.upload(import, json!({ "raw": raw_or_not }), raw.as_bytes())["importUsers"].take()
+        };
+        assert_eq!(imported(true), json!({ "created": 0, "updated": 0, "unchanged": 4 }));
+        assert_eq!(imported(false), json!({ "created": 0, "updated": 2, "unchanged": 2 }));
+
+        let create = "mutation($file: Upload!) { createImportDraft(input: { file: $file, options: { raw: true } }) {
+            draft { id } } }";
+        let id = server.upload(create, json!({}), raw.as_bytes())["createImportDraft"]["draft"]["id"].take();
+        let counts = || {
+            assert_eq!(settled(&server, &id)["state"], "READY");
+            let draft = "query($id: ID!) { importDraft(id: $id) { updated unchanged } }";
+            server.ask(draft, json!({ "id": id }))["importDraft"].take()
+        };
+        assert_eq!(counts(), json!({ "updated": 0, "unchanged": 4 }));
+        let rebase = "mutation($id: ID!) { rebaseImportDraft(input: { id: $id }) { draft { id } } }";
+        server.ask(rebase, json!({ "id": id }));
+        assert_eq!(counts(), json!({ "updated": 0, "unchanged": 4 }), "the draft remembers it");
+
+        let shell = |more: &[&str]| {
+            let done = home.run_with(&[&["import", "-", "--json", "--dry-run"], more].concat(), raw.as_bytes());
+            let report: Json = serde_json::from_str(&done.output).unwrap();
+            (done.code, report["updated"].as_u64(), report["isRefused"].as_bool())
+        };
+        assert_eq!(shell(&["--raw"]), (Some(0), Some(0), Some(false)));
+        assert_eq!(shell(&[]), (Some(0), Some(2), Some(false)));
     });
 }

@@ -49,11 +49,16 @@ async fn statements(site: &Site, query: &str) -> (u64, u64) {
 fn a_page_of_fifty_takes_as_many_statements_as_a_page_of_two() {
     let counts = on_both(async |site: &Site| {
         fifty(site).await;
-        let users = "query($first: Int) { users(first: $first) { totalCount edges { cursor node {
+        let users = "query($first: Int) { users(first: $first) { totalCount
+            facets(keys: [\"department\", \"supervisor\", \"name\"]) { values(first: $first) { edges { node {
+                count value { text user { name } } filter
+            } } } }
+            edges { cursor node {
             id name email furtherEmails
             attributes { attribute { key } text user { name accounts { username } } }
             accounts { username integration { name } user { name } }
             orgUnits { name path }
+            memberships { reason orgUnit { path } conditions { holds saw } }
         } } } }";
         let accounts = "query($first: Int) { integrationAccounts(first: $first) { totalCount edges { node {
             username integration { name accountCount } user { name orgUnits { name } accounts { externalId } }
@@ -61,8 +66,25 @@ fn a_page_of_fifty_takes_as_many_statements_as_a_page_of_two() {
         let units = "query($first: Int) { orgUnits(first: $first) { edges { node {
             name members(first: 1) { totalCount }
         } } } }";
+        let values = "query($first: Int) { attributeValues(key: \"name\", first: $first) { edges { node {
+            count value { text }
+        } } } }";
+        let managers = "query($first: Int) { users(first: $first) { totalCount edges { node {
+            name manager { name } managers(first: 2) { totalCount edges { node { name } } }
+            directReports { totalCount edges { node { name accounts { username } } } }
+            reports(first: 2) { totalCount edges { node { name manager { name } } } }
+        } } } }";
+        // The index of then is at hand before statements are counted.
+        let version = site.version() - 1;
+        site.index_at(version).await.unwrap();
+        let then = format!(
+            "query($first: Int) {{ users(first: $first, asOf: {{version: {version}}}) {{ totalCount edges {{ node {{
+            name accounts {{ username integration {{ name accountCount }} }} orgUnits {{ path }}
+            directReports {{ edges {{ node {{ name }} }} }}
+        }} }} }} }}"
+        );
         let mut counts = Vec::new();
-        for query in [users, accounts, units] {
+        for query in [users, accounts, units, values, managers, &then] {
             counts.push(statements(site, query).await);
         }
         counts

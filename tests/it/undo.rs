@@ -43,7 +43,7 @@ async fn undo(directory: &Directory, number: i64) -> UndoReport {
     directory.undo_changeset(&me(), UndoOptions { number, ..UndoOptions::default() }).await.unwrap()
 }
 
-async fn undo_rest(directory: &Directory, number: i64) -> UndoReport {
+pub(crate) async fn undo_rest(directory: &Directory, number: i64) -> UndoReport {
     let options = UndoOptions { number, skip_blocked: true, ..UndoOptions::default() };
     directory.undo_changeset(&me(), options).await.unwrap()
 }
@@ -153,7 +153,7 @@ async fn assert_sound(directory: &Directory) {
 }
 
 /// One of all verbs on few names, so that they get in each other's way. Many are refused.
-async fn act(site: &Site, (verb, a, b, c): (u8, u8, u8, u8)) {
+pub(crate) async fn act(site: &Site, (verb, a, b, c): (u8, u8, u8, u8)) {
     let email = |n: u8| format!("u{}@corp.example", n % 5);
     let me = me();
     let key = ["note", "boss", "team", "code"][usize::from(b % 4)];
@@ -311,7 +311,7 @@ async fn act(site: &Site, (verb, a, b, c): (u8, u8, u8, u8)) {
 }
 
 /// Three attributes, two tools and a few users, before anything is drawn.
-async fn begin(site: &Site) {
+pub(crate) async fn begin(site: &Site) {
     attribute(site, "note", AttributeType::Text, &[]).await;
     attribute(site, "boss", AttributeType::User, &[]).await;
     attribute(site, "team", AttributeType::Select, &["Red", "Blue"]).await;
@@ -322,7 +322,7 @@ async fn begin(site: &Site) {
     }
 }
 
-type Act = (u8, u8, u8, u8);
+pub(crate) type Act = (u8, u8, u8, u8);
 
 /// Does what was drawn; gives the content at each version, by number.
 async fn run(site: &Site, acts: &[Act]) -> BTreeMap<i64, BTreeMap<String, Vec<String>>> {
@@ -335,7 +335,7 @@ async fn run(site: &Site, acts: &[Act]) -> BTreeMap<i64, BTreeMap<String, Vec<St
     states
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+pub(crate) fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(any::<Act>(), 1..25)
 }
 

@@ -9,7 +9,7 @@ use entity::org_unit::OrgUnitScope;
 use proptest::prelude::*;
 use roster::directory::csv::{ImportMode, ImportOptions, ImportReport, Mapping, Style};
 use roster::directory::{Directory, NewOrgUnit, OrgUnitChange};
-use roster::value::GlobalId;
+use roster::value::{GlobalId, join_path};
 use serde_json::json;
 
 use crate::support::{
@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 /// Three users with a department, and a company of five units.
-async fn company(site: &Site) {
+pub(crate) async fn company(site: &Site) {
     attribute(site, "Department", AttributeType::Text, &[]).await;
     for (name, department) in [("Ann", "Platform"), ("Bob", "Sales"), ("Cy", "Platform")] {
         let email = format!("{}@corp.example", name.to_lowercase());
@@ -35,13 +35,12 @@ async fn company(site: &Site) {
 
 /// The unit at a path.
 #[track_caller]
-fn at(site: &Directory, path: &str) -> OrgUnitId {
-    let names: Vec<&str> = path.split('/').collect();
-    site.index().org_unit_at(&names).unwrap_or_else(|| panic!("nothing stands at {path}")).row.id
+pub(crate) fn at(site: &Directory, path: &str) -> OrgUnitId {
+    site.index().find_org_unit(path).unwrap_or_else(|| panic!("nothing stands at {path}")).row.id
 }
 
 /// The text with the ids of units in place of their paths in braces.
-fn with_ids(site: &Directory, text: &str) -> String {
+pub(crate) fn with_ids(site: &Directory, text: &str) -> String {
     let index = site.index();
     let units = index.org_units().map(|unit| unit.row.id);
     units.fold(text.to_owned(), |text, id| text.replace(&format!("{{{}}}", index.path(id)), &id.to_global()))
@@ -55,7 +54,7 @@ fn paths(site: &Directory) -> Vec<String> {
     paths
 }
 
-async fn export(directory: &Directory) -> String {
+pub(crate) async fn export(directory: &Directory) -> String {
     String::from_utf8(directory.export_org_units(Style::default()).await.unwrap()).unwrap()
 }
 
@@ -63,7 +62,7 @@ async fn import(directory: &Directory, content: impl AsRef<[u8]>, options: Impor
     directory.import_org_units(&me(), file(content), options).await.unwrap()
 }
 
-fn replace(confirm_removals: Option<u64>) -> ImportOptions {
+pub(crate) fn replace(confirm_removals: Option<u64>) -> ImportOptions {
     ImportOptions { mode: ImportMode::Replace, confirm_removals, ..ImportOptions::default() }
 }
 
@@ -152,7 +151,7 @@ fn a_file_makes_units_whose_parents_and_filters_name_rows_further_down() {
         for name in ["ann", "bob", "cy"] {
             user(site, name, &format!("{name}@corp.example"), json!({ "department": "Sales" })).await;
         }
-        assert_eq!(apply(site, &data("organisation.csv")).await, [8, 0, 0, 0]);
+        assert_eq!(apply(site, &data("organisation.csv")).await, [9, 0, 0, 0]);
         round_trip(site).await;
         let members = |path| {
             let (index, members) = (site.index(), site.members(at(site, path)).unwrap());
@@ -169,13 +168,14 @@ fn a_file_makes_units_whose_parents_and_filters_name_rows_further_down() {
     insta::assert_snapshot!(text, @r#"
     "ID","Path","Description","Scope","Filter","Pinned","Excluded"
     {Company},Company,,ALL,,,
+    {Company/AI\/ML},Company/AI\/ML,,ALL,"memberOf ""Company/R\\D\\\\""",,
     {Company/Engineering},Company/Engineering,"First line
-    ""second line""",ALL,"{""orgUnit"":{""id"":""{Company/Sales/=EMEA}"",""descendants"":true}}",ann@corp.example; bob@corp.example,
-    {Company/Engineering/Platform},Company/Engineering/Platform,"They build what the others build on, 24/7",PARENT,"{""attribute"":{""key"":""department"",""is"":{""equals"":""Platform""}}}",,cy@corp.example
-    {Company/R\D\},Company/R\D\\,,ALL,,,
-    {Company/R\D\/Straße},Company/R\D\\/Straße,,ALL,"{""all"":[]}",,
+    ""second line""",ALL,"memberOf ""Company/Sales/=EMEA"" withDescendants",ann@corp.example; bob@corp.example,
+    {Company/Engineering/Platform},Company/Engineering/Platform,"They build what the others build on, 24/7",PARENT,"department eq ""Platform""",,cy@corp.example
+    {Company/R\D\\},Company/R\D\\,,ALL,,,
+    {Company/R\D\\/Straße},Company/R\D\\/Straße,,ALL,everybody,,
     {Company/Sales},Company/Sales,'quoted',ALL,,,
-    {Company/Sales/=EMEA},Company/Sales/=EMEA,'=1+1,ALL,"{""all"":[{""attribute"":{""key"":""department"",""is"":{""equals"":""Sales""}}},{""not"":{""orgUnit"":{""id"":""{Guests}"",""descendants"":false}}}]}",,
+    {Company/Sales/=EMEA},Company/Sales/=EMEA,'=1+1,ALL,"department eq ""Sales"" and not (memberOf ""Guests"")",,
     {Guests},Guests,'-,ALL,,ann@corp.example; bob@corp.example,
     "#);
 }
@@ -339,9 +339,35 @@ fn those_below_a_renamed_unit_follow_whether_their_rows_say_so_or_not() {
         assert_eq!(paths(site), after);
         // Now those paths lead nowhere: the file is no longer one of this tree.
         let again = import(site, &old, ImportOptions::default()).await;
-        let expected = ["line 3, Path: UNKNOWN_PARENT `Firm/Engineering`", "line 5, Path: UNKNOWN_PARENT `Firm/Sales`"];
+        let expected = [
+            "line 3, Path: UNKNOWN_PARENT `Firm/Engineering`",
+            "line 4, Path: UNKNOWN_PARENT `Firm/Engineering/Platform`",
+            "line 5, Path: UNKNOWN_PARENT `Firm/Sales`",
+        ];
         assert_eq!(problems(&again.errors), expected);
         assert_eq!(paths(site), after);
+    });
+}
+
+#[test]
+fn rows_that_cannot_be_imported_are_left_out_where_that_is_asked_for() {
+    on_both(async |site: &Site| {
+        company(site).await;
+        let content = "Path,Scope\nNew,SOME\nNew/Below,ALL\nNew/Below/Further,ALL\nGuests,x\nCompany,ALL\nRight,ALL\n";
+        let options = ImportOptions { valid_rows: true, ..replace(Some(3)) };
+        let dry = import(site, content, ImportOptions { dry_run: true, ..options.clone() }).await;
+        let report = import(site, content, options).await;
+        let expected = [
+            "line 2, Scope: NOT_A_SCOPE `SOME`",
+            "line 3, Path: UNKNOWN_PARENT `New/Below`",
+            "line 4, Path: UNKNOWN_PARENT `New/Below/Further`",
+            "line 5, Scope: NOT_A_SCOPE `x`",
+        ];
+        assert_eq!(problems(&report.errors), expected);
+        assert_eq!(problems(&dry.errors), expected);
+        assert_eq!((counts(&dry), counts(&report)), ([1, 0, 1, 3], [1, 0, 1, 3]));
+        assert!(report.applied && !dry.applied);
+        assert_eq!(paths(site), ["Company", "Guests", "Right"]);
     });
 }
 
@@ -461,7 +487,7 @@ fn there_are_no_more_units_than_the_limit_and_thousands_change_places_at_once() 
 #[test]
 fn cells_that_a_spreadsheet_would_run_leave_as_text_and_come_back() {
     on_both(async |site: &Site| {
-        let names = ["=1+1", "-cmd", "@x", "'=y", "+", "＝z", "back\\", "\\\\", "a\"b,c;d", "Straße"];
+        let names = ["=1+1", "-cmd", "@x", "'=y", "+", "＝z", "back\\", "\\\\", "a\"b,c;d", "Straße", "=a/b"];
         for (at, name) in names.iter().enumerate() {
             let top = unit(site, name, None, None).await;
             let below = NewOrgUnit { description: format!("={at}"), ..new_unit(name, Some(top), None) };
@@ -521,30 +547,33 @@ fn the_program_exports_and_imports_org_units() {
     });
 }
 
-/// A unit of a drawn tree: the place of its parent in the list, if it has one, and what it holds.
+/// A unit of a drawn tree: the places in the list of its parent and of the unit whose members its filter selects, if it
+/// has them, and what else it holds.
 #[derive(Clone, Debug, PartialEq)]
-struct Drawn {
-    id: String,
-    parent: Option<usize>,
-    name: String,
-    description: String,
-    is_scoped: bool,
-    is_pinned: bool,
-    is_gone: bool,
+pub(crate) struct Drawn {
+    pub(crate) id: String,
+    pub(crate) parent: Option<usize>,
+    pub(crate) asks: Option<usize>,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) is_scoped: bool,
+    pub(crate) is_pinned: bool,
+    pub(crate) is_gone: bool,
 }
 
-const NAMES: [&str; 6] = ["A", "=B", "Ç", "d\\", "E;\"e\"", "F f"];
+pub(crate) const NAMES: [&str; 7] = ["A", "=B", "Ç", "d\\", "E;\"e\"", "F f", "g/\\h"];
 
 /// One edit of a tree; each takes what it needs of the numbers.
-fn edits() -> impl Strategy<Value = Vec<(u8, usize, usize, usize)>> {
-    prop::collection::vec((0..8_u8, 0..40_usize, 0..40_usize, 0..NAMES.len()), 0..12)
+pub(crate) fn edits() -> impl Strategy<Value = Vec<(u8, usize, usize, usize)>> {
+    prop::collection::vec((0..9_u8, 0..40_usize, 0..40_usize, 0..NAMES.len()), 0..12)
 }
 
 impl Drawn {
-    fn new(parent: Option<usize>, name: &str) -> Self {
+    pub(crate) fn new(parent: Option<usize>, name: &str) -> Self {
         Self {
             id: String::new(),
             parent,
+            asks: None,
             name: name.to_owned(),
             description: String::new(),
             is_scoped: false,
@@ -557,15 +586,12 @@ impl Drawn {
         std::iter::successors(Some(at), |at| tree[*at].parent).take(tree.len() + 1).collect()
     }
 
-    fn path(tree: &[Drawn], at: usize) -> String {
-        // A backslash at the end of a name is written twice.
-        let names: Vec<String> =
-            Self::above(tree, at).iter().rev().map(|at| tree[*at].name.replace('\\', "\\\\")).collect();
-        names.join("/")
+    pub(crate) fn path(tree: &[Drawn], at: usize) -> String {
+        join_path(Self::above(tree, at).iter().rev().map(|at| tree[*at].name.as_str()))
     }
 
     /// Whether a tree is one that the directory would take.
-    fn holds(tree: &[Drawn]) -> bool {
+    pub(crate) fn holds(tree: &[Drawn]) -> bool {
         let there: Vec<usize> = (0..tree.len()).filter(|at| !tree[*at].is_gone).collect();
         let places: BTreeSet<(Option<usize>, String)> =
             there.iter().map(|at| (tree[*at].parent, tree[*at].name.to_lowercase())).collect();
@@ -575,11 +601,26 @@ impl Drawn {
                 above.len() <= tree.len()
                     && above.iter().all(|at| !tree[*at].is_gone)
                     && (tree[*at].parent.is_some() || !tree[*at].is_scoped)
+                    && tree[*at].asks.is_none_or(|asked| !tree[asked].is_gone)
             })
+            && Self::leans_on_no_circle(tree)
+    }
+
+    /// Whether the members of no unit depend on themselves.
+    fn leans_on_no_circle(tree: &[Drawn]) -> bool {
+        let mut known = vec![false; tree.len()];
+        for _ in 0..tree.len() {
+            for at in 0..tree.len() {
+                let unit = &tree[at];
+                let mut on = unit.parent.filter(|_| unit.is_scoped).into_iter().chain(unit.asks);
+                known[at] = on.all(|on| known[on]);
+            }
+        }
+        known.into_iter().all(|known| known)
     }
 
     /// The tree after an edit; as it is where the directory would not take it.
-    fn edited(tree: Vec<Drawn>, (kind, one, other, name): (u8, usize, usize, usize)) -> Vec<Drawn> {
+    pub(crate) fn edited(tree: Vec<Drawn>, (kind, one, other, name): (u8, usize, usize, usize)) -> Vec<Drawn> {
         let mut after = tree.clone();
         if after.is_empty() || kind == 0 {
             let parent = (other < after.len()).then_some(other);
@@ -601,6 +642,7 @@ impl Drawn {
                     (after[other].parent, after[other].name) =
                         (a.parent.filter(|at| *at != other).or(b.parent), a.name);
                 }
+                7 => after[one].asks = parent,
                 _ => {
                     // A child and its parent change places.
                     if let Some(parent) = after[one].parent {
@@ -617,15 +659,23 @@ impl Drawn {
         if Self::holds(&after) && !is_doubtful { after } else { tree }
     }
 
-    /// The tree as a file, its rows in an order of their own.
-    fn file(tree: &[Drawn], turn: usize) -> String {
+    /// The tree as a file, its rows in an order of their own. Of a filter that is as it was `before`, the cell is, too;
+    /// another names its unit by id, or one that is new by its path.
+    pub(crate) fn file(tree: &[Drawn], turn: usize, before: &[Drawn]) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["ID", "Path", "Description", "Scope", "Pinned"]).unwrap();
+        writer.write_record(["ID", "Path", "Description", "Scope", "Filter", "Pinned"]).unwrap();
         for at in (0..tree.len()).map(|at| (at + turn) % tree.len()).filter(|at| !tree[*at].is_gone) {
             let unit = &tree[at];
             let scope = if unit.is_scoped { "PARENT" } else { "ALL" };
             let pinned = if unit.is_pinned { "ann@corp.example" } else { "" };
-            writer.write_record([&unit.id, &Self::path(tree, at), &unit.description, scope, pinned]).unwrap();
+            let is_as_before = before.get(at).is_some_and(|before| before.asks == unit.asks);
+            let asked = unit.asks.map(|asked| match () {
+                () if is_as_before => Self::path(before, asked),
+                () if tree[asked].id.is_empty() => Self::path(tree, asked),
+                () => tree[asked].id.clone(),
+            });
+            let filter = asked.map(|unit| format!("memberOf {}", json!(unit))).unwrap_or_default();
+            writer.write_record([&unit.id, &Self::path(tree, at), &unit.description, scope, &filter, pinned]).unwrap();
         }
         String::from_utf8(writer.into_inner().unwrap()).unwrap()
     }
@@ -677,8 +727,8 @@ proptest! {
                     tree.pop();
                 }
             }
-            assert_eq!(apply(site, &Drawn::file(&tree, turn)).await, [tree.len() as u64, 0, 0, 0]);
-            assert_eq!(rows(raw(site).await), rows(Drawn::file(&tree, turn)));
+            assert_eq!(apply(site, &Drawn::file(&tree, turn, &tree)).await, [tree.len() as u64, 0, 0, 0]);
+            assert_eq!(rows(raw(site).await), rows(Drawn::file(&tree, turn, &tree)));
             round_trip(site).await;
             for at in 0..tree.len() {
                 let names: Vec<&str> = Drawn::above(&tree, at).iter().rev().map(|at| tree[*at].name.as_str()).collect();
@@ -691,7 +741,7 @@ proptest! {
             let removed = after.iter().filter(|unit| !unit.id.is_empty() && unit.is_gone).count() as u64;
             let updated = tree.iter().zip(&after).filter(|(old, new)| old != new && !new.is_gone).count() as u64;
             let unchanged = tree.len() as u64 - removed - updated;
-            let content = Drawn::file(&after, turn);
+            let content = Drawn::file(&after, turn, &tree);
             if replaces {
                 let expected = [created, updated, unchanged, removed];
                 assert_eq!(apply_with(site, &content, replace(Some(removed))).await, expected, "{content}");

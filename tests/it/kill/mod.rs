@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{Home, Served, check_log, in_each_home};
 pub(crate) use rig::{APPLY, CREATE, Figures, IMPORT, Rig, WAYS, settled};
-use rig::{Random, draft_of};
+use rig::{CREATE_UNITS, Random, draft_of};
 
 #[test]
 fn a_killed_import_is_applied_as_a_whole_or_not_at_all() {
@@ -36,6 +36,24 @@ fn a_draft_that_a_killed_server_left_goes_on_by_itself() {
         let draft = settled(&server, &id);
         assert_eq!([&draft["state"], &draft["created"]], [&json!("READY"), &json!(5_000)]);
         assert_eq!(version(&server), 1);
+    });
+}
+
+#[test]
+fn a_draft_of_org_units_that_a_killed_server_left_goes_on_by_itself() {
+    in_each_home(|home| {
+        let server = home.serve();
+        let units: String = (0..5_000).map(|unit| format!("Unit {unit}\n")).collect();
+        let made = server.upload(CREATE_UNITS, json!({}), format!("Name\n{units}").as_bytes());
+        let id = made["createImportDraft"]["draft"]["id"].clone();
+        drop(server);
+        let server = home.serve();
+        let draft = settled(&server, &id);
+        assert_eq!([&draft["state"], &draft["created"]], [&json!("READY"), &json!(5_000)]);
+        assert_eq!(version(&server), 1);
+        server.ask(APPLY, json!({ "id": id }));
+        assert_eq!(settled(&server, &id)["state"], "APPLIED");
+        assert_eq!(version(&server), 2);
     });
 }
 

@@ -13,6 +13,8 @@ pub(crate) const IMPORT: &str =
     "mutation($file: Upload!) { importUsers(input: {file: $file, mode: REPLACE}) { applied version errorCount } }";
 pub(crate) const CREATE: &str = "mutation($file: Upload!, $id: String) {
     createImportDraft(input: {file: $file, options: {mode: REPLACE}, clientMutationId: $id}) { draft { id } } }";
+pub(crate) const CREATE_UNITS: &str =
+    "mutation($file: Upload!) { createImportDraft(input: {file: $file, kind: ORG_UNITS}) { draft { id } } }";
 pub(crate) const APPLY: &str = "mutation($id: ID!) { applyImportDraft(input: {id: $id}) { draft { state } } }";
 const DRAFT: &str = "query($id: ID!) { importDraft(id: $id) { state message created isRefused appliedVersion } }";
 

@@ -1,7 +1,8 @@
-//! The long form of `kill`, and the memory that large files take. `make soak` says how large; without that nothing is
+//! The long form of `kill`, of random drafts and of imports that race, and the memory that large files take. `make soak` says how large; without that nothing is
 //! done here.
 
 mod memory;
+mod random;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

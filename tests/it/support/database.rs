@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use roster::database::{Database, Options};
 use roster::directory::{Clock, Directory};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -42,6 +43,12 @@ impl Site {
     /// The directory as another process has it: connections and an index of its own.
     pub(crate) async fn another_process(&self) -> Directory {
         Directory::open(connect(&self.url).await, self.clock.clone()).await.unwrap()
+    }
+
+    /// Lets time pass, for every process.
+    pub(crate) fn pass(&self, time: TimeDelta) {
+        let Clock::Stepped(clock) = &self.clock else { panic!("only a stepped clock can be put forward") };
+        clock.pass(time);
     }
 
     /// Where the database is.

@@ -7,7 +7,7 @@ use entity::{
 };
 use roster::directory::Directory;
 use roster::directory::csv::ExportOptions;
-use roster::index::{AccountBy, Order, OrderBy, Window};
+use roster::index::{AccountBy, FacetWindow, Order, OrderBy, Window};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value as Json, json};
 
@@ -140,13 +140,13 @@ pub(crate) async fn answers(directory: &Directory) -> String {
         say!("  {:?} below, {:?}", index.org_unit_children(Some(id)), index.org_unit_violations(id));
     }
     for key in &keys {
-        let mut facets = index.facets(&everybody, key).unwrap().map(|(facets, without)| {
-            (facets.into_iter().map(|facet| (facet.key, facet.count)).collect::<Vec<_>>(), without)
-        });
-        if let Some((facets, _)) = &mut facets {
-            facets.sort();
-        }
-        say!("{key}: {facets:?}, in filters of {:?}", index.org_units_naming_attribute(key));
+        let facets = index.facets(&everybody, key, &FacetWindow::ALL).unwrap().unwrap();
+        let counts: Vec<_> = facets.values.iter().map(|facet| (&facet.key, facet.count)).collect();
+        say!(
+            "{key}: {counts:?}, {} without, in filters of {:?}",
+            facets.without,
+            index.org_units_naming_attribute(key)
+        );
     }
     text
 }

@@ -38,8 +38,13 @@ struct Flags {
 
 impl Server {
     pub(crate) fn new(directory: &Directory) -> Self {
+        Self::with(directory, &[])
+    }
+
+    /// The same, with settings as on the command line.
+    pub(crate) fn with(directory: &Directory, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Flags::parse_from(["roster"]).config;
+        let config = Flags::parse_from([&["roster"], settings].concat()).config;
         let state = AppState::new(backend(directory), &config, folder.path().join("spool")).unwrap();
         Self { router: router(state), directory: directory.clone(), _folder: folder }
     }

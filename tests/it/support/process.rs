@@ -192,6 +192,15 @@ impl Served {
         data(&self.exchange(&self.operation(query, variables)))
     }
 
+    /// The first error of an operation that has to fail.
+    #[track_caller]
+    pub(crate) fn refusal(&self, request: &[u8]) -> Json {
+        let answer = self.exchange(request);
+        let mut json: Json = serde_json::from_slice(&answer.body).unwrap();
+        assert!(json["errors"].is_array(), "{json:#}");
+        json["errors"][0].take()
+    }
+
     /// The request of an operation without a file.
     pub(crate) fn operation(&self, query: &str, variables: Json) -> Vec<u8> {
         let body = json!({ "query": query, "variables": variables }).to_string();
