@@ -50,17 +50,22 @@ impl Clock {
         }
     }
 
-    /// The day in UTC. To look at it moves no clock.
+    /// The time, for what happens at no foreseeable moment, such as a sign of life: to look at it moves no clock.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    pub fn today(&self) -> NaiveDate {
+    pub fn look(&self) -> DateTime<Utc> {
         match self {
-            Self::System => Utc::now(),
+            Self::System => Utc::now().trunc_subsecs(6),
             Self::Stepped(state) => {
                 DateTime::from_timestamp_millis(state.millis.load(Ordering::Relaxed)).unwrap_or_default()
             }
         }
-        .date_naive()
+    }
+
+    /// The day in UTC. To look at it moves no clock.
+    #[must_use]
+    pub fn today(&self) -> NaiveDate {
+        self.look().date_naive()
     }
 
     /// A new id, later than all before it in this process.

@@ -197,7 +197,13 @@ fn edited(people: &[Person], edits: &[Edit], mode: ImportMode) -> Vec<Person> {
                 rows[row.index(count)].accounts[*tool].pop_first();
             }
             Edit::Drop(row) if mode == ImportMode::Replace => {
-                let gone = rows.remove(row.index(count)).key;
+                let gone = rows[row.index(count)].key;
+                // Whose row goes while a row without an id has the email is not gone: that row is theirs.
+                let email = people.iter().find(|person| person.key == gone).map(|person| &person.email);
+                if rows.iter().any(|row| row.id.is_empty() && Some(&row.email) == email) {
+                    continue;
+                }
+                rows.retain(|row| row.key != gone);
                 for row in rows.iter_mut().filter(|row| row.supervisor == Some(gone)) {
                     row.supervisor = None;
                 }

@@ -86,7 +86,7 @@ impl Directory {
         let beats = async {
             loop {
                 tokio::time::sleep(BEAT).await;
-                let until = self.clock().now() + LEASE;
+                let until = self.clock().look() + LEASE;
                 let update = Update::of(id, DraftState::Applying).leased_by(self.worker());
                 // Where the database is busy, nobody else can take the draft over either.
                 let _ = update.lease(self.worker(), until).commit(self.database()).await;

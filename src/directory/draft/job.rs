@@ -182,7 +182,7 @@ impl Directory {
         let (done, total) = job.rows();
         let update = Update::of(id, DraftState::Comparing)
             .leased_by(self.worker())
-            .lease(self.worker(), self.clock().now() + LEASE)
+            .lease(self.worker(), self.clock().look() + LEASE)
             .set(Column::RowsDone, done)
             .set(Column::RowsTotal, total);
         // Where the database is busy, it is said later.
