@@ -4,13 +4,13 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use entity::OrgUnitId;
-use roster::directory::{Directory, OrgUnitDraft};
+use roster::directory::{Directory, ExplainedBy, OrgUnitDraft, OrgUnitPreview, UserChange};
 use roster::filter::Filter;
 use roster::index::{AccountBy, FacetWindow, Order, OrderBy, Window};
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::Place;
-use crate::data::{broad_roles, draw, is, keys, open, three_conditions, with_units};
+use crate::data::{broad_roles, draw, is, keys, me, open, three_conditions, with_units};
 use crate::process::{Said, run, say};
 use crate::table::Table;
 
@@ -18,8 +18,17 @@ use crate::table::Table;
 /// that is the 99th percentile rather than the median.
 struct Row(&'static str, &'static str, f64, bool);
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 15] = [
     Row("preview", "preview of an unsaved filter of three conditions: count, first page, added and removed", 5.0, true),
+    Row("conditions", "the same preview, with what each condition selects and excludes", 10.0, true),
+    Row(
+        "completion",
+        "completion of a filter: a name, an operator, a value, and a value of which each user has another",
+        2.0,
+        true,
+    ),
+    Row("explain", "why a user is a member of an org unit within another, with the values seen", 1.0, false),
+    Row("seen", "a change of another process: from its commit until it is in a count here", 10.0, false),
     Row("units", "member counts of 1,000 org units", 100.0, false),
     Row("units of many", "member counts of 10,000 org units", 1_000.0, false),
     Row("tree", "the whole tree of 1,000 org units, with distinct users below each", 100.0, false),
@@ -50,15 +59,12 @@ const BY_NAME: Order = Order { by: OrderBy::Name, descending: false };
 
 /// Milliseconds that each of many runs takes, in ascending order.
 fn times(runs: u64, mut run: impl FnMut(u64)) -> Vec<f64> {
-    let mut times: Vec<f64> = (0..runs)
-        .map(|number| {
-            let at = Instant::now();
-            run(number);
-            at.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times
+    let time = |number| {
+        let at = Instant::now();
+        run(number);
+        at.elapsed().as_secs_f64() * 1e3
+    };
+    in_order((0..runs).map(time).collect())
 }
 
 fn say_times(name: &str, times: &[f64]) {
@@ -71,7 +77,7 @@ fn filter(json: serde_json::Value) -> Filter {
 }
 
 /// The preview of a filter that is not saved: its count, its first page, and who comes and goes.
-fn preview(directory: &Directory, saved: OrgUnitId, number: u64) {
+fn preview(directory: &Directory, saved: OrgUnitId, number: u64) -> OrgUnitPreview {
     let draft = OrgUnitDraft {
         id: Some(saved),
         filter: Some(Some(filter(three_conditions(number)))),
@@ -82,6 +88,58 @@ fn preview(directory: &Directory, saved: OrgUnitId, number: u64) {
     let (members, added, removed) = (preview.members().unwrap(), preview.added().unwrap(), preview.removed().unwrap());
     let page = directory.index().page(&members, &BY_NAME, &window).unwrap();
     black_box((members.len(), added.len(), removed.len(), page));
+    preview
+}
+
+fn in_order(mut times: Vec<f64>) -> Vec<f64> {
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// Filters that are being written, with the cursor at their end.
+async fn completions(directory: &Directory) -> Vec<f64> {
+    let texts =
+        ["dep", "department ", "role eq \"role 1", "department eq \"Department 3\" and employee_number eq \"e00"];
+    let mut times = Vec::new();
+    for number in 0..400 {
+        let text = texts[number % texts.len()];
+        let at = Instant::now();
+        let found = directory.complete_filter(text, text.len(), 25).await.unwrap();
+        times.push(at.elapsed().as_secs_f64() * 1e3);
+        assert!(!found.is_empty(), "nothing is offered after `{text}`");
+    }
+    in_order(times)
+}
+
+async fn explanations(directory: &Directory, unit: OrgUnitId) -> Vec<f64> {
+    let window = Window { first: Some(1_000), ..Window::default() };
+    let page = directory.index().page(&directory.index().everybody(), &BY_NAME, &window).unwrap();
+    let mut times = Vec::new();
+    for (user, _) in &page.ids {
+        let at = Instant::now();
+        black_box(directory.explain_membership(*user, &ExplainedBy::OrgUnit(unit)).await.unwrap());
+        times.push(at.elapsed().as_secs_f64() * 1e3);
+    }
+    in_order(times)
+}
+
+/// Changes users by a second directory over the same database, which shares nothing with the first but that.
+async fn sightings(directory: &Directory, url: &str) -> Vec<f64> {
+    let other = open(url).await;
+    let window = Window { first: Some(100), ..Window::default() };
+    let page = directory.index().page(&directory.index().everybody(), &BY_NAME, &window).unwrap();
+    let mut times = Vec::new();
+    for (number, (user, _)) in page.ids.iter().enumerate() {
+        let role = serde_json::json!(format!("Seen {number}"));
+        let change = UserChange { attributes: vec![("role".to_owned(), role.clone())], ..UserChange::default() };
+        other.update_user(&me(), *user, change).await.unwrap();
+        let at = Instant::now();
+        directory.refresh().await.unwrap();
+        let seen = directory.select(Some(&filter(is("role", &serde_json::json!({"equals": role}))))).unwrap();
+        times.push(at.elapsed().as_secs_f64() * 1e3);
+        assert_eq!(seen.len(), 1);
+    }
+    in_order(times)
 }
 
 /// Measures, in a process of its own.
@@ -90,7 +148,11 @@ pub(crate) async fn measure(url: &str) {
     let users = directory.index().user_count();
     let units: Vec<OrgUnitId> = directory.index().org_units().map(|unit| unit.row.id).collect();
     let saved = directory.index().org_unit_at(&["Unit 1"]).unwrap().row.id;
-    say_times("preview", &times(2_000, |number| preview(&directory, saved, number)));
+    say_times("preview", &times(2_000, |number| drop(preview(&directory, saved, number))));
+    say_times("conditions", &times(2_000, |number| drop(black_box(preview(&directory, saved, number).conditions()))));
+    say_times("completion", &completions(&directory).await);
+    say_times("explain", &explanations(&directory, saved).await);
+    say_times("seen", &sightings(&directory, url).await);
     let broad = filter(is("role", &serde_json::json!({"in": broad_roles()})));
     say_times("broad", &times(200, |_| _ = black_box(directory.select(Some(&broad)).unwrap().len())));
     say_times("units", &times(20, |_| drop(black_box(directory.index().member_counts(&units)))));

@@ -52,6 +52,7 @@ pub(crate) async fn compare(table: &mut Table, url: &str, ours: &Rates) {
         .args([
             "--disable-query-log",
             "--disable-graphiql",
+            "--disable-default-mutations",
             "--cluster-workers",
             "2",
             "--no-setof-functions-contain-nulls",

@@ -114,6 +114,27 @@ fn facets(condition: &str) -> Vec<String> {
     keys().map(of).to_vec()
 }
 
+/// The whole filter, each of its conditions alone, and what would be selected without it.
+fn conditions(number: u64) -> Vec<String> {
+    let all = three_conditions(number);
+    let each: Vec<&str> = all.split(" AND ").collect();
+    let mut counts = vec![count(&all)];
+    for (at, condition) in each.iter().enumerate() {
+        let others: Vec<&str> =
+            each.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, condition)| *condition).collect();
+        counts.extend([count(condition), count(&others.join(" AND "))]);
+    }
+    counts
+}
+
+/// The values that begin with a text.
+fn values(key: &str, prefix: &str) -> String {
+    format!(
+        "SELECT count(*) FROM (SELECT DISTINCT attributes->>'{key}' FROM \"user\" \
+         WHERE attributes->>'{key}' LIKE '{prefix}%' LIMIT 25) AS offered"
+    )
+}
+
 /// A question that both answer.
 struct Question {
     /// What the table calls it.
@@ -177,6 +198,16 @@ pub(crate) async fn compare(table: &mut Table, url: &str, answers: &Answers) {
             "preview of three conditions against SQL count",
             answers.median("preview"),
             (0..20).map(|number| vec![count(&three_conditions(number))]).collect(),
+        ),
+        Question::new(
+            "the same preview with a number beside each condition, against as many SQL counts",
+            answers.median("conditions"),
+            (0..7).map(|number| conditions(number * 5)).collect(),
+        ),
+        Question::new(
+            "completion of a value against SQL DISTINCT",
+            answers.median("completion"),
+            (0..7).map(|number| vec![values("role", &format!("Role 1{number}"))]).collect(),
         ),
         Question::new(
             "count of a filter that a third of the users pass against SQL count",

@@ -20,7 +20,7 @@ use crate::value::{GlobalId, split_path};
 
 /// The most values whose counts are compared. Of more, the most frequent come from those that many users have, and the
 /// others are the first in order.
-const COMPARED: usize = if cfg!(test) { 4 } else { 10_000 };
+const COMPARED: usize = if cfg!(test) { 4 } else { 2_000 };
 
 impl Index {
     /// What can stand at the byte `cursor` of a filter as text, at most `most` of it.
