@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entity::change::Noun;
-use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
-use entity::{attribute, integration, integration_account, org_unit, user};
+use entity::{AssociationRulesId, AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+use entity::{association_rules, attribute, integration, integration_account, org_unit, user};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::value::GlobalId;
 
-/// A user with all emails.
+/// A user with all emails, and the ids of those who became part of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UserRecord {
     /// The row.
@@ -20,6 +20,9 @@ pub struct UserRecord {
     /// The further emails, in their normal form; `row.email` is not among them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub further_emails: BTreeSet<String>,
+    /// The ids of users who became part of this one, which stand for it from then on.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub merged_ids: BTreeSet<UserId>,
 }
 
 /// An org unit with its pinned and excluded users.
@@ -49,6 +52,8 @@ pub enum Record {
     IntegrationAccount(integration_account::Model),
     /// An org unit.
     OrgUnit(OrgUnitRecord),
+    /// The rules of association.
+    AssociationRules(association_rules::Model),
 }
 
 /// The id of any record.
@@ -64,6 +69,8 @@ pub enum RecordId {
     IntegrationAccount(IntegrationAccountId),
     /// Of an org unit.
     OrgUnit(OrgUnitId),
+    /// Of the rules of association.
+    AssociationRules(AssociationRulesId),
 }
 
 /// What became of one record in a changeset.
@@ -85,6 +92,7 @@ impl RecordId {
             Noun::User => Self::User(UserId(id)),
             Noun::IntegrationAccount => Self::IntegrationAccount(IntegrationAccountId(id)),
             Noun::OrgUnit => Self::OrgUnit(OrgUnitId(id)),
+            Noun::AssociationRules => Self::AssociationRules(AssociationRulesId(id)),
         }
     }
 
@@ -97,6 +105,7 @@ impl RecordId {
             Self::User(_) => Noun::User,
             Self::IntegrationAccount(_) => Noun::IntegrationAccount,
             Self::OrgUnit(_) => Noun::OrgUnit,
+            Self::AssociationRules(_) => Noun::AssociationRules,
         }
     }
 
@@ -109,6 +118,7 @@ impl RecordId {
             Self::User(id) => id.0,
             Self::IntegrationAccount(id) => id.0,
             Self::OrgUnit(id) => id.0,
+            Self::AssociationRules(id) => id.0,
         }
     }
 
@@ -121,6 +131,7 @@ impl RecordId {
             Self::User(id) => id.to_global(),
             Self::IntegrationAccount(id) => id.to_global(),
             Self::OrgUnit(id) => id.to_global(),
+            Self::AssociationRules(id) => id.to_global(),
         }
     }
 
@@ -133,6 +144,7 @@ impl RecordId {
             Self::User(_) => UserId::NOUN,
             Self::IntegrationAccount(_) => IntegrationAccountId::NOUN,
             Self::OrgUnit(_) => OrgUnitId::NOUN,
+            Self::AssociationRules(_) => AssociationRulesId::NOUN,
         }
     }
 }
@@ -147,6 +159,7 @@ impl Record {
             Self::User(record) => RecordId::User(record.row.id),
             Self::IntegrationAccount(row) => RecordId::IntegrationAccount(row.id),
             Self::OrgUnit(record) => RecordId::OrgUnit(record.row.id),
+            Self::AssociationRules(row) => RecordId::AssociationRules(row.id),
         }
     }
 
@@ -161,6 +174,7 @@ impl Record {
             Self::User(record) => serde_json::to_string(record),
             Self::IntegrationAccount(row) => serde_json::to_string(row),
             Self::OrgUnit(record) => serde_json::to_string(record),
+            Self::AssociationRules(row) => serde_json::to_string(row),
         }
     }
 
@@ -175,6 +189,7 @@ impl Record {
             Noun::User => Self::User(serde_json::from_str(json)?),
             Noun::IntegrationAccount => Self::IntegrationAccount(serde_json::from_str(json)?),
             Noun::OrgUnit => Self::OrgUnit(serde_json::from_str(json)?),
+            Noun::AssociationRules => Self::AssociationRules(serde_json::from_str(json)?),
         })
     }
 }
@@ -188,6 +203,7 @@ impl Record {
             Self::User(record) => (&mut record.row.version, &mut record.row.updated_at),
             Self::IntegrationAccount(row) => (&mut row.version, &mut row.updated_at),
             Self::OrgUnit(record) => (&mut record.row.version, &mut record.row.updated_at),
+            Self::AssociationRules(row) => (&mut row.version, &mut row.updated_at),
         };
         (*version, *updated_at) = (number, now);
     }
@@ -199,6 +215,7 @@ impl Record {
             Self::User(record) => (record.row.version, record.row.updated_at),
             Self::IntegrationAccount(row) => (row.version, row.updated_at),
             Self::OrgUnit(record) => (record.row.version, record.row.updated_at),
+            Self::AssociationRules(row) => (row.version, row.updated_at),
         }
     }
 
@@ -220,6 +237,7 @@ impl Record {
                 names.into_iter().flatten().next().map(String::as_str).unwrap_or_default()
             }
             Self::OrgUnit(record) => &record.row.name,
+            Self::AssociationRules(_) => "association rules",
         }
     }
 

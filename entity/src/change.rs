@@ -20,6 +20,8 @@ pub enum Noun {
     IntegrationAccount,
     /// An org unit, with its pinned and excluded users.
     OrgUnit,
+    /// The rules of association, of which there is one set.
+    AssociationRules,
 }
 
 /// A row of `change`.

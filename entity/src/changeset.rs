@@ -28,6 +28,14 @@ pub enum ChangesetKind {
     Undo,
     /// Org units were made of the values that users have, or brought into step with them.
     Generate,
+    /// Users were merged into one.
+    Merge,
+    /// A part of a user became a user of its own.
+    Split,
+    /// A user was locked or unlocked, or users were marked as reviewed.
+    Review,
+    /// The rules of association were changed, and accounts and users with them.
+    AssociationRules,
 }
 
 /// A row of `changeset`.

@@ -44,3 +44,16 @@ id!(
     /// The id of an `import_draft` row.
     ImportDraftId
 );
+id!(
+    /// The id of an `integration_run` row.
+    IntegrationRunId
+);
+id!(
+    /// The id of an `association_rules` row.
+    AssociationRulesId
+);
+
+impl AssociationRulesId {
+    /// The only one: there is one set of rules.
+    pub const ONLY: Self = Self(Uuid::from_u128(1));
+}

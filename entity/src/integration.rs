@@ -58,6 +58,13 @@ pub struct Model {
     /// The folded name, unique.
     #[sea_orm(unique)]
     pub name_key: String,
+    /// What is read of the tool, and where, as the connector of its kind takes it; none where accounts are only reported.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Json>,
+    /// The minutes from one run to the next; none where runs are started by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule_minutes: Option<i32>,
     /// The number of the changeset that last changed it.
     pub version: i64,
     /// When it was made.

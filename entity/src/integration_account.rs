@@ -60,6 +60,9 @@ pub struct Model {
     pub user_id: Option<UserId>,
     /// Why it is theirs.
     pub rule: AssociationRule,
+    /// The email that decided, in its normal form; none where a person or a file did, and where nobody has it.
+    #[serde(default)]
+    pub evidence: Option<String>,
     /// Who associated it.
     pub associated_by: String,
     /// When it was associated.

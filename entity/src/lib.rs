@@ -2,6 +2,7 @@
 //!
 //! What does not live here: validation, queries, the shape of the API.
 
+pub mod association_rules;
 pub mod attribute;
 pub mod change;
 pub mod changeset;
@@ -13,9 +14,17 @@ pub mod import_draft_chunk;
 pub mod import_draft_problem;
 pub mod integration;
 pub mod integration_account;
+pub mod integration_credential;
+pub mod integration_run;
+pub mod integration_state;
+pub mod merge_decision;
 pub mod org_unit;
 pub mod org_unit_pin;
 pub mod user;
 pub mod user_email;
+pub mod user_merged_id;
 
-pub use id::{AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+pub use id::{
+    AssociationRulesId, AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, IntegrationRunId, OrgUnitId,
+    UserId,
+};

@@ -21,6 +21,15 @@ pub struct Model {
     pub attributes: Json,
     /// Made from an account, and not changed by a person or an import since.
     pub is_automatic: bool,
+    /// Whether automation leaves the user and the user's accounts as they are.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_locked: bool,
+    /// When a person last said that the record is right; none if nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed_at: Option<DateTimeUtc>,
+    /// Who said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed_by: Option<String>,
     /// The number of the changeset that last changed this user.
     pub version: i64,
     /// When the user was made.
@@ -34,3 +43,8 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(truth: &bool) -> bool {
+    !truth
+}

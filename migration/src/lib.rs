@@ -9,6 +9,10 @@ mod m20261122_000002_undo;
 mod m20261122_000003_import_draft;
 mod m20261122_000004_draft_of_org_units;
 mod m20261122_000005_org_unit_origin;
+mod m20261122_000006_integration_run;
+mod m20261122_000007_merge;
+mod m20261122_000008_association_rules;
+mod m20261122_000009_merge_decision;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -22,6 +26,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_import_draft::Migration),
             Box::new(m20261122_000004_draft_of_org_units::Migration),
             Box::new(m20261122_000005_org_unit_origin::Migration),
+            Box::new(m20261122_000006_integration_run::Migration),
+            Box::new(m20261122_000007_merge::Migration),
+            Box::new(m20261122_000008_association_rules::Migration),
+            Box::new(m20261122_000009_merge_decision::Migration),
         ]
     }
 }

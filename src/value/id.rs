@@ -1,6 +1,9 @@
 //! Ids as clients see them: a prefix that names the noun, and the UUID in hex.
 
-use entity::{AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+use entity::{
+    AssociationRulesId, AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, IntegrationRunId, OrgUnitId,
+    UserId,
+};
 use uuid::Uuid;
 
 /// An id that clients see as `prefix_` and 32 hex digits.
@@ -54,6 +57,8 @@ pub fn noun_of(prefix: &str) -> Option<&'static str> {
         IntegrationAccountId::PREFIX => Some(IntegrationAccountId::NOUN),
         OrgUnitId::PREFIX => Some(OrgUnitId::NOUN),
         ImportDraftId::PREFIX => Some(ImportDraftId::NOUN),
+        IntegrationRunId::PREFIX => Some(IntegrationRunId::NOUN),
+        AssociationRulesId::PREFIX => Some(AssociationRulesId::NOUN),
         _ => None,
     }
 }
@@ -79,3 +84,5 @@ global_id!(IntegrationId, "int", "integration");
 global_id!(IntegrationAccountId, "acc", "integration account");
 global_id!(OrgUnitId, "org", "org unit");
 global_id!(ImportDraftId, "imp", "import draft");
+global_id!(IntegrationRunId, "run", "integration run");
+global_id!(AssociationRulesId, "rul", "set of association rules");

@@ -3,18 +3,22 @@
 //! The lowest room: it knows the rows' types and nothing else. What does not live here: which attributes exist.
 
 mod email;
+mod email_key;
 mod fold;
 mod id;
 mod key;
 mod parse;
 mod path;
+mod pattern;
 
 pub use email::Email;
+pub use email_key::EmailKeys;
 pub use fold::{fold, is_blank, nfc};
 pub use id::{GlobalId, noun_of};
 pub use key::Key;
 pub use parse::{DateFormat, parse, show};
 pub use path::{join_path, split_path};
+pub use pattern::Patterns;
 
 use chrono::NaiveDate;
 use entity::UserId;
