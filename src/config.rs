@@ -25,6 +25,10 @@ pub struct Config {
     #[command(flatten)]
     pub pool: Pool,
 
+    /// How the tools of integrations are read.
+    #[command(flatten)]
+    pub tools: Tools,
+
     /// What a connection and a request may take.
     #[command(flatten)]
     pub http: Http,
@@ -44,6 +48,34 @@ pub struct Store {
     /// The folder for the SQLite file and for uploads and exports under way.
     #[arg(long, env = "ROSTER_DATA_DIR", global = true, value_name = "FOLDER", default_value = "data")]
     pub data_dir: PathBuf,
+}
+
+/// How the tools of integrations are read; `serve` and `run` do.
+#[derive(Args, Clone, Debug)]
+pub struct Tools {
+    /// The key that stored credentials are encrypted with: 32 random bytes as base64, as `head -c 32 /dev/urandom | base64` prints
+    /// them. Further ones after it decrypt what was encrypted with them. Without one no credential can be stored.
+    #[arg(long, env = "ROSTER_SECRET_KEY", value_name = "KEY,…", value_delimiter = ',', hide_env_values = true)]
+    pub secret_key: Vec<Secret>,
+
+    /// Hosts and networks that integrations may read although their addresses are private, such as
+    /// `jira.corp.example` or `10.1.0.0/16`.
+    #[arg(long, env = "ROSTER_CONNECTOR_ALLOW", value_name = "HOST,…", value_delimiter = ',')]
+    pub connector_allow: Vec<String>,
+
+    /// The folder below which integrations of the kind GIT read repositories. Without one they read none.
+    #[arg(long, env = "ROSTER_REPOSITORIES", value_name = "FOLDER")]
+    pub repositories: Option<PathBuf>,
+}
+
+/// What the names of the environment's variables begin with that integrations may take their credentials from.
+const CREDENTIALS: &str = "ROSTER_CREDENTIAL_";
+
+/// The credential of an integration that stands in the environment.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+pub fn credential(name: &str) -> Option<Secret> {
+    std::env::var(name).ok().filter(|_| name.starts_with(CREDENTIALS)).map(Secret)
 }
 
 /// What is logged.
@@ -237,7 +269,7 @@ impl Config {
         }
         std::env::vars_os()
             .filter_map(|(name, _)| name.into_string().ok())
-            .filter(|name| name.starts_with("ROSTER_") && !knows(known, name))
+            .filter(|name| name.starts_with("ROSTER_") && !name.starts_with(CREDENTIALS) && !knows(known, name))
             .collect()
     }
 }

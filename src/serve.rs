@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 
-use crate::config::{Config, Store};
+use crate::config::{self, Config, Store, Tools};
+use crate::connector::Policy;
 use crate::database::{Database, Options};
 use crate::directory::csv::{ExportOptions, Style};
-use crate::directory::{self, Clock, Directory, Error};
+use crate::directory::{self, Clock, Connectors, Directory, Error, Keys, Secret};
 use crate::http::{AppState, Backend, Begin, Download, Produce, Refused, server};
 use crate::{graphql, telemetry};
 
@@ -20,20 +21,31 @@ use crate::{graphql, telemetry};
 /// written.
 pub async fn serve(store: &Store, config: &Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
+    let connectors = connectors(&config.tools)?;
     let stop = server::stop_signal()?;
     let listener = server::bind(config.listen).await?;
-    let directory = open(store, config).await?;
+    let directory = open(store, config).await?.connecting_with(connectors);
+    let shut = directory.renew_credentials().await?;
+    if !shut.is_empty() {
+        let names = shut.join(", ");
+        tracing::warn!(
+            "the stored credentials of these integrations were encrypted with a key that is not in ROSTER_SECRET_KEY: {names}"
+        );
+    }
     let state = AppState::new(backend(&directory), config, store.spool_dir())?;
     let address = listener.local_addr()?;
     tracing::info!(%address, users = directory.index().user_count(), "Roster listens on http://{address}/graphql");
     let tending = tokio::spawn(tend(directory.clone()));
     server::serve(listener, state, stop).await;
     tending.abort();
+    if let Err(error) = directory.leave_runs().await {
+        tracing::warn!(?error, "runs under way are taken over a little later");
+    }
     directory.database().clone().close().await?;
     Ok(())
 }
 
-/// How often drafts that others have left are looked for.
+/// How often drafts and runs that others have left, and runs that are due, are looked for.
 const TENDING: Duration = Duration::from_secs(5);
 
 async fn tend(directory: Directory) {
@@ -41,8 +53,27 @@ async fn tend(directory: Directory) {
         if let Err(error) = directory.tend_drafts().await {
             tracing::warn!(?error, "import drafts cannot be tended now");
         }
+        if let Err(error) = directory.tend_runs().await {
+            tracing::warn!(?error, "runs of integrations cannot be tended now");
+        }
         tokio::time::sleep(TENDING).await;
     }
+}
+
+/// How the directory reads tools, as the settings say.
+///
+/// # Errors
+/// Where a key is none; it is not shown.
+pub fn connectors(tools: &Tools) -> anyhow::Result<Connectors> {
+    // A variable that is set to nothing is none.
+    let given = tools.secret_key.iter().map(config::Secret::expose).filter(|key| !key.trim().is_empty());
+    let keys = Keys::parse(given).map_err(|error| anyhow::anyhow!("ROSTER_SECRET_KEY: {error}"))?;
+    let policy = Policy {
+        allowed_hosts: tools.connector_allow.iter().filter(|host| !host.is_empty()).cloned().collect(),
+        repositories: tools.repositories.clone(),
+        ..Policy::default()
+    };
+    Ok(Connectors::new(policy, keys, |name| config::credential(name).map(|secret| Secret::new(secret.expose()))))
 }
 
 async fn open(store: &Store, config: &Config) -> anyhow::Result<Directory> {
@@ -82,6 +113,7 @@ pub fn backend(directory: &Directory) -> Backend {
         users_csv: begin(directory, users_csv),
         org_units_csv: begin(directory, org_units_csv),
         import_errors_csv: begin(directory, import_errors_csv),
+        unmatched_accounts_csv: begin(directory, unmatched_accounts_csv),
     }
 }
 
@@ -128,6 +160,24 @@ async fn org_units_csv(directory: Directory, parameters: Vec<(String, String)>) 
     let produce: Produce = Box::new(move |mut writer| {
         Box::pin(async move {
             writer.append(file).await?;
+            Ok(rows)
+        })
+    });
+    Ok(Download { rows, version, produce })
+}
+
+async fn unmatched_accounts_csv(
+    directory: Directory,
+    parameters: Vec<(String, String)>,
+) -> directory::Result<Download> {
+    let (query, style) = directory.link_parameters(&parameters)?;
+    let mut export = Box::pin(directory.export_account_links(query, style)).await?;
+    let (rows, version) = (export.total() as u64, export.version());
+    let produce: Produce = Box::new(move |mut writer| {
+        Box::pin(async move {
+            while let Some(piece) = export.next().await.map_err(io::Error::other)? {
+                writer.append(piece).await?;
+            }
             Ok(rows)
         })
     });

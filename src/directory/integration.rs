@@ -1,16 +1,32 @@
-//! Integrations: which tools are connected.
+//! Integrations: which tools are connected, what is read of them, and when.
+//!
+//! What does not live here: how a tool is read (`connector`), runs (`run`), and accounts (`integration_account`).
+
+mod credential;
+mod keys;
+
+pub use credential::{NewCredential, VARIABLES};
+pub use keys::{KeyError, Keys, Secret};
 
 use entity::changeset::ChangesetKind;
 use entity::integration::{self, IntegrationKind};
 use entity::{IntegrationId, integration_account};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryOrder};
+use serde_json::Value as Json;
 
 use super::attribute::{LONGEST_TITLE, check_text, heading_is_free};
 use super::error::{Error, Result};
 use super::user::refuse;
 use super::{Actor, Directory, expect_version, missing};
+use crate::connector::Settings;
+use crate::filter::Violation;
 use crate::record::Record;
 use crate::value::{GlobalId, fold};
+
+/// The shortest time between two scheduled runs, in minutes.
+const SHORTEST: i32 = 5;
+/// The longest time between two scheduled runs, in minutes: 31 days.
+const LONGEST: i32 = 31 * 24 * 60;
 
 /// An integration to be made.
 #[derive(Clone, Debug)]
@@ -19,6 +35,18 @@ pub struct NewIntegration {
     pub kind: IntegrationKind,
     /// Its name, which also heads its CSV column.
     pub name: String,
+}
+
+/// How an integration's tool is read. What is `None` is not so: accounts are only reported, runs are started by hand,
+/// the tool asks for no credential.
+#[derive(Clone, Debug, Default)]
+pub struct IntegrationSetup {
+    /// What is read, and where, as the connector of its kind takes it.
+    pub settings: Option<Json>,
+    /// The minutes from one run to the next.
+    pub schedule_minutes: Option<i32>,
+    /// What proves that the tool may be read.
+    pub credential: Option<NewCredential>,
 }
 
 /// What is to change of an integration; what is `None` stays.
@@ -30,33 +58,64 @@ pub struct IntegrationChange {
     pub name: Option<String>,
     /// Which tool it is.
     pub kind: Option<IntegrationKind>,
+    /// What is read, or that nothing is.
+    pub settings: Option<Option<Json>>,
+    /// The minutes from one run to the next, or that runs are started by hand.
+    pub schedule_minutes: Option<Option<i32>>,
+    /// The credential, or that there is none any more.
+    pub credential: Option<Option<NewCredential>>,
 }
 
 impl Directory {
-    /// Makes an integration.
+    /// Makes an integration whose accounts are reported.
+    ///
+    /// # Errors
+    /// As [`Directory::connect_integration`].
+    pub async fn create_integration(&self, actor: &Actor, new: NewIntegration) -> Result<IntegrationId> {
+        self.connect_integration(actor, new, IntegrationSetup::default()).await
+    }
+
+    /// Makes an integration, and says how its tool is read.
     ///
     /// # Errors
     /// `Invalid`; `AlreadyExists` where an attribute or integration has the name.
-    pub async fn create_integration(&self, actor: &Actor, new: NewIntegration) -> Result<IntegrationId> {
+    pub async fn connect_integration(
+        &self,
+        actor: &Actor,
+        new: NewIntegration,
+        setup: IntegrationSetup,
+    ) -> Result<IntegrationId> {
+        let IntegrationSetup { settings, schedule_minutes, credential } = setup;
         let mut changeset = self.begin(ChangesetKind::Integration, actor).await?;
-        let name = check_name(&new.name)?;
-        heading_is_free(&self.index(), &name, None)?;
+        let mut violations = Vec::new();
+        let name = check_text(&new.name, "name", 1, LONGEST_TITLE, &mut violations);
         let id: IntegrationId = self.clock().id();
         let row = integration::Model {
             id,
             kind: new.kind,
             name_key: fold(&name),
-            name,
+            name: name.clone(),
+            settings,
+            schedule_minutes,
             version: changeset.number(),
             created_at: changeset.now(),
             updated_at: changeset.now(),
         };
+        self.check_setup(&row, credential.as_ref(), &mut violations);
+        refuse(violations)?;
+        heading_is_free(&self.index(), &name, None)?;
+        let credential =
+            credential.map(|credential| credential.seal(self, &row, (actor, changeset.now()))).transpose()?;
         changeset.put(None, Some(Record::Integration(row)));
+        if let Some(credential) = credential {
+            changeset.flush().await?;
+            credential::put(changeset.transaction(), credential).await?;
+        }
         changeset.commit().await?;
         Ok(id)
     }
 
-    /// Changes an integration.
+    /// Changes an integration. A credential alone makes no changeset.
     ///
     /// # Errors
     /// `NotFound`; `Conflict`; `Invalid`; `AlreadyExists` where an attribute or integration has the name.
@@ -65,20 +124,85 @@ impl Directory {
         let before = self.index().integration(id).cloned().ok_or_else(|| missing(id))?;
         expect_version(id, change.expected_version, before.version)?;
         let mut after = before.as_ref().clone();
+        let mut violations = Vec::new();
         if let Some(name) = &change.name {
-            after.name = check_name(name)?;
+            after.name = check_text(name, "name", 1, LONGEST_TITLE, &mut violations);
             after.name_key = fold(&after.name);
-            if after.name_key != before.name_key {
-                heading_is_free(&self.index(), &after.name, None)?;
-            }
         }
         after.kind = change.kind.unwrap_or(after.kind);
+        after.settings = change.settings.unwrap_or(after.settings);
+        after.schedule_minutes = change.schedule_minutes.unwrap_or(after.schedule_minutes);
+        // What is only taken away needs no settings that are still right.
+        let is_new = (after.kind, &after.settings) != (before.kind, &before.settings)
+            || (after.schedule_minutes.is_some() && after.schedule_minutes != before.schedule_minutes);
+        if is_new || matches!(change.credential, Some(Some(_))) {
+            self.check_setup(&after, change.credential.as_ref().and_then(Option::as_ref), &mut violations);
+        }
+        if change.credential.is_none()
+            && credential::address(&after) != credential::address(&before)
+            && self.credentials_of(&[id]).await?.contains_key(&id)
+        {
+            let message = "the stored credential is for the kind and address as they were; give it again, or null to \
+                           go on without one";
+            violations.push(Violation::new("credential", "REQUIRED", message));
+        }
+        refuse(violations)?;
+        if after.name_key != before.name_key {
+            heading_is_free(&self.index(), &after.name, None)?;
+        }
+        let seal = |new: NewCredential| new.seal(self, &after, (actor, changeset.now()));
+        let credential = match change.credential {
+            Some(new) => Some(new.map(seal).transpose()?),
+            None => None,
+        };
         changeset.put(Some(Record::Integration(before.as_ref().clone())), Some(Record::Integration(after)));
-        changeset.commit().await?;
-        Ok(())
+        changeset.flush().await?;
+        let Some(credential) = credential else {
+            changeset.commit().await?;
+            return Ok(());
+        };
+        if !changeset.is_empty() {
+            write_credential(changeset.transaction(), id, credential).await?;
+            changeset.commit().await?;
+            return Ok(());
+        }
+        drop(changeset);
+        let transaction = self.database().begin_side_write().await?;
+        write_credential(&transaction, id, credential).await?;
+        Ok(transaction.commit().await?)
     }
 
-    /// Deletes an integration with its accounts. Automatic users that lose their last account go, too.
+    /// Checks what an integration says of how its tool is read.
+    fn check_setup(
+        &self,
+        row: &integration::Model,
+        credential: Option<&NewCredential>,
+        violations: &mut Vec<Violation>,
+    ) {
+        match &row.settings {
+            Some(settings) => {
+                if let Err(wrong) = Settings::parse(row.kind, settings, &self.connectors().policy) {
+                    violations.extend(wrong);
+                }
+            }
+            None if row.schedule_minutes.is_some() || credential.is_some() => {
+                let message =
+                    "without settings nothing is read; say what to read, or leave schedule and credential out";
+                violations.push(Violation::new("settings", "REQUIRED", message));
+            }
+            None => {}
+        }
+        if let Some(minutes) = row.schedule_minutes.filter(|minutes| !(SHORTEST..=LONGEST).contains(minutes)) {
+            let message = format!("runs are {SHORTEST} to {LONGEST} minutes apart, not {minutes}");
+            violations.push(Violation::new("scheduleMinutes", "OUT_OF_BOUNDS", message));
+        }
+        if let Some(credential) = credential {
+            credential.check(self, violations);
+        }
+    }
+
+    /// Deletes an integration with its accounts, its credential and the history of its runs. Automatic users that lose
+    /// their last account go, too.
     ///
     /// # Errors
     /// `NotFound`; `Conflict`; `InUse` where org units' filters name it.
@@ -101,7 +225,7 @@ impl Directory {
         let condition = Condition::all().add(integration_account::Column::IntegrationId.eq(id));
         for account in changeset.accounts(condition).await? {
             let mut left = account.clone();
-            changeset.associate(&mut left, None, integration_account::AssociationRule::Unmatched);
+            changeset.associate(&mut left, None, integration_account::AssociationRule::Unmatched, None);
             changeset.put(Some(Record::IntegrationAccount(account)), None);
             changeset.flush_if_large().await?;
         }
@@ -130,11 +254,15 @@ impl Directory {
     }
 }
 
-fn check_name(name: &str) -> Result<String> {
-    let mut violations = Vec::new();
-    let name = check_text(name, "name", 1, LONGEST_TITLE, &mut violations);
-    refuse(violations)?;
-    Ok(name)
+async fn write_credential(
+    connection: &impl ConnectionTrait,
+    id: IntegrationId,
+    credential: Option<entity::integration_credential::Model>,
+) -> Result<()> {
+    match credential {
+        Some(row) => credential::put(connection, row).await,
+        None => credential::delete(connection, id).await,
+    }
 }
 
 /// All integrations, by name.

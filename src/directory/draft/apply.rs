@@ -10,12 +10,13 @@ use entity::changeset::ChangesetKind;
 use entity::import_draft::{Column, DraftState, ImportKind};
 use serde::{Deserialize, Serialize};
 
-use super::job::{BEAT, Fingerprint, LEASE};
+use super::job::Fingerprint;
 use super::store::{self, Update};
 use super::{Draft, DraftReport, not_now, options};
 use crate::directory::changeset::Changeset;
 use crate::directory::csv::{ImportOptions, Outcome, Output, RowChange, Source, Step, compare_file};
 use crate::directory::history::Range;
+use crate::directory::lease::LEASE;
 use crate::directory::{Actor, Directory, Error, Result};
 use crate::value::GlobalId;
 
@@ -71,7 +72,7 @@ impl Directory {
         let (directory, actor) = (self.clone(), actor.clone());
         let applied = tokio::spawn(async move {
             let work = Box::pin(directory.apply_ready(&actor, &draft, &report, options));
-            let applied = directory.keep_lease(id, work).await;
+            let applied = directory.keep_lease(|| Update::of(id, DraftState::Applying), work).await;
             if let Err(error) = &applied {
                 directory.stay_ready(&draft, &report, error).await;
             }
@@ -79,23 +80,6 @@ impl Directory {
         });
         applied.await.map_err(Error::internal)??;
         self.draft(id).await
-    }
-
-    /// Does some work on a draft that is being applied, and keeps its lease meanwhile.
-    async fn keep_lease<T>(&self, id: ImportDraftId, work: impl Future<Output = T>) -> T {
-        let beats = async {
-            loop {
-                tokio::time::sleep(BEAT).await;
-                let until = self.clock().look() + LEASE;
-                let update = Update::of(id, DraftState::Applying).leased_by(self.worker());
-                // Where the database is busy, nobody else can take the draft over either.
-                let _ = update.lease(self.worker(), until).commit(self.database()).await;
-            }
-        };
-        tokio::select! {
-            never = beats => never,
-            done = work => done,
-        }
     }
 
     /// A draft that could not be applied can be again.

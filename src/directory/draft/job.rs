@@ -18,16 +18,11 @@ use super::impact::WhatIf;
 use super::store::{self, Update};
 use super::{Draft, DraftReport, Lines, options};
 use crate::directory::csv::{Outcome, Output, RowChange, Source, Step, settle};
+use crate::directory::lease::{ATTEMPTS, BEAT, LEASE};
 use crate::directory::{Actor, Directory, Error, Result};
 use crate::index::Index;
 use crate::value::GlobalId;
 
-/// How long a process that works on a draft may be silent before another one takes over.
-pub(super) const LEASE: chrono::Duration = chrono::Duration::seconds(15);
-/// How often a process says that it is still at work, and how far.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
-/// How often a comparison is begun before it is given up.
-const ATTEMPTS: i32 = 3;
 /// The most problems of one kind that are kept of one file.
 const KEPT: usize = 100_000;
 /// Changes that are kept in memory before they are stored.

@@ -24,7 +24,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use entity::ImportDraftId;
 use entity::import_draft::{self, DraftState, ImportKind};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::csv::{ChangeKind, Detected, ImportOptions, ImportReport, write_error_rows};
 use super::{Actor, Directory, Error, Range, Result};
@@ -168,7 +167,7 @@ impl Directory {
             rows_done: 0,
             rows_total: 0,
             worker: Some(self.worker()),
-            leased_until: Some(now + job::LEASE),
+            leased_until: Some(now + super::lease::LEASE),
             attempts: 1,
             created_at: now,
             updated_at: now,
@@ -270,11 +269,6 @@ impl Directory {
 
     pub(super) fn jobs(&self) -> &Jobs {
         &self.0.jobs
-    }
-
-    /// This process, as leases name it.
-    fn worker(&self) -> Uuid {
-        self.0.worker
     }
 }
 

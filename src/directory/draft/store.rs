@@ -9,7 +9,6 @@ use chrono::{DateTime, Duration, Utc};
 use entity::ImportDraftId;
 use entity::import_draft::{self, DraftState};
 use entity::{import_draft_change, import_draft_chunk, import_draft_problem};
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -20,7 +19,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::directory::csv::{ChangeKind, Problem, RowChange};
 use crate::directory::history::{ChangePage, Range, page};
-use crate::directory::{Directory, Error, Result};
+use crate::directory::{Directory, Error, Result, lease};
 
 /// The bytes of one piece of a file.
 const CHUNK: usize = 1 << 20;
@@ -73,7 +72,7 @@ pub(super) async fn insert(directory: &Directory, row: import_draft::Model, file
         }
         let position = i64::try_from(position).unwrap_or(i64::MAX);
         let transaction = database.begin_side_write().await?;
-        let until = directory.clock().now() + super::job::LEASE;
+        let until = directory.clock().now() + lease::LEASE;
         let lease = Update::of(id, DraftState::Comparing).leased_by(worker).lease(worker, until);
         if !lease.run(&transaction).await? {
             transaction.rollback().await?;
@@ -128,52 +127,16 @@ pub(super) async fn count_open(database: &Database) -> Result<u64> {
 }
 
 /// A change to a draft's row.
-pub(super) struct Update(sea_orm::UpdateMany<import_draft::Entity>);
+pub(super) type Update = lease::Update<import_draft::Entity>;
 
-impl Update {
-    /// Of one draft, if it is in this state.
-    pub(super) fn of(id: ImportDraftId, state: DraftState) -> Self {
-        Self(
-            import_draft::Entity::update_many()
-                .filter(import_draft::Column::Id.eq(id))
-                .filter(import_draft::Column::State.eq(state)),
-        )
-    }
-
-    /// If this process has the lease.
-    pub(super) fn leased_by(self, worker: Uuid) -> Self {
-        Self(self.0.filter(import_draft::Column::Worker.eq(worker)))
-    }
-
-    /// If nobody has a lease that holds at `now`.
-    pub(super) fn not_leased(self, now: DateTime<Utc>) -> Self {
-        Self(self.0.filter(import_draft::Column::LeasedUntil.lt(now)))
-    }
-
-    pub(super) fn set(self, column: import_draft::Column, value: impl Into<sea_orm::Value>) -> Self {
-        Self(self.0.col_expr(column, Expr::value(value)))
-    }
-
-    pub(super) fn state(self, state: DraftState, now: DateTime<Utc>) -> Self {
-        Self(self.0.col_expr(import_draft::Column::State, Expr::value(state))).set(import_draft::Column::UpdatedAt, now)
-    }
-
-    pub(super) fn lease(self, worker: Uuid, until: DateTime<Utc>) -> Self {
-        self.set(import_draft::Column::Worker, worker).set(import_draft::Column::LeasedUntil, until)
-    }
-
-    /// Whether the draft was as required, and is changed now.
-    pub(super) async fn run(self, connection: &impl ConnectionTrait) -> Result<bool> {
-        Ok(self.0.exec(connection).await?.rows_affected > 0)
-    }
-
-    /// The same, in a transaction of its own.
-    pub(super) async fn commit(self, database: &Database) -> Result<bool> {
-        let transaction = database.begin_side_write().await?;
-        let is_changed = self.run(&transaction).await?;
-        transaction.commit().await?;
-        Ok(is_changed)
-    }
+impl lease::Job for import_draft::Entity {
+    type Id = ImportDraftId;
+    type State = DraftState;
+    const ID: Self::Column = import_draft::Column::Id;
+    const STATE: Self::Column = import_draft::Column::State;
+    const WORKER: Self::Column = import_draft::Column::Worker;
+    const LEASED_UNTIL: Self::Column = import_draft::Column::LeasedUntil;
+    const UPDATED_AT: Self::Column = import_draft::Column::UpdatedAt;
 }
 
 /// Has a draft compared again.
@@ -187,7 +150,7 @@ pub(super) async fn begin_again(
     for state in [DraftState::Ready, DraftState::Interrupted] {
         let mut update = Update::of(id, state)
             .state(DraftState::Comparing, now)
-            .lease(worker, now + super::job::LEASE)
+            .lease(worker, now + lease::LEASE)
             .set(import_draft::Column::Attempts, 1)
             .set(import_draft::Column::Report, None::<String>)
             .set(import_draft::Column::Message, None::<String>)

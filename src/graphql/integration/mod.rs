@@ -1,8 +1,11 @@
 //! INTEGRATIONS in the API. What does not live here: their accounts (`integration_account`).
 
+mod credential;
 mod mutation;
+mod run;
 
 pub(crate) use mutation::{DeleteIntegrationInput, IntegrationMutation};
+pub(crate) use run::{IntegrationRunMutation, IntegrationRunQuery, IntegrationRunSubscription};
 
 use std::sync::Arc;
 
@@ -13,11 +16,13 @@ use super::as_of::{AsOf, At};
 use super::context::ContextExt;
 use super::error::Result;
 use super::integration_account::{IntegrationAccount, page};
-use super::loader::{AccountCountOf, Then};
+use super::loader::{AccountCountOf, CredentialOf, RunStateOf, Then};
 use super::page::{Connection, Edge, Paging, Slice, Total};
-use super::scalar::{DateTime, to_id};
+use super::scalar::{DateTime, Json, to_id};
 use crate::directory::{AccountQuery, Moment};
 use crate::value::GlobalId;
+use credential::IntegrationCredential;
+use run::IntegrationRun;
 
 /// Which tool an integration connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -110,6 +115,55 @@ impl Integration {
         Ok(Connection::new(slice, total, version, |row| Edge {
             cursor: row.id.to_global(),
             node: IntegrationAccount(row, self.1),
+        }))
+    }
+
+    /// What is read of the tool, and where; null where its accounts are only reported.
+    async fn settings(&self) -> Option<Json> {
+        self.0.settings.clone().map(Json)
+    }
+
+    /// The minutes from one run to the next; null where runs are started by hand.
+    async fn schedule_minutes(&self) -> Option<i32> {
+        self.0.schedule_minutes
+    }
+
+    /// What may be told of its credential, as it is now; null where it has none.
+    async fn credential(&self, ctx: &Context<'_>) -> Result<Option<IntegrationCredential>> {
+        Ok(ctx.load(CredentialOf(self.0.id)).await?.map(IntegrationCredential::from))
+    }
+
+    /// The run that was begun last, whatever came of it; null before the first.
+    async fn last_run(&self, ctx: &Context<'_>) -> Result<Option<IntegrationRun>> {
+        Ok(ctx.load(RunStateOf(self.0.id)).await?.and_then(|(_, run)| run).map(IntegrationRun))
+    }
+
+    /// When the next run is due; null without a schedule, and where it is new.
+    async fn next_run_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        let Some(minutes) = self.0.schedule_minutes else { return Ok(None) };
+        let state = ctx.load(RunStateOf(self.0.id)).await?.map(|(state, _)| state);
+        let state = state.filter(|state| state.schedule_minutes == Some(minutes));
+        Ok(state.and_then(|state| state.next_at).map(DateTime))
+    }
+
+    /// Its runs of the last 90 days, newest first, as they are now.
+    async fn runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only nodes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
+        #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<IntegrationRun>> {
+        let range = Paging { first, after, last, before }.ids()?;
+        let directory = ctx.directory()?;
+        let page = directory.list_runs(self.0.id, range).await?;
+        let slice = Slice { items: page.rows, has_previous: page.has_previous, has_next: page.has_next };
+        Ok(Connection::new(slice, Total::Runs(self.0.id), directory.version(), |run| Edge {
+            cursor: run.row.id.to_global(),
+            node: IntegrationRun(run),
         }))
     }
 

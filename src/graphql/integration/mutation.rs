@@ -1,13 +1,14 @@
 //! What can be done to integrations.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entity::IntegrationId;
 
+use super::credential::{IntegrationCredentialInput, Untold};
 use super::{Integration, IntegrationKind};
-use crate::directory::{Actor, Directory, IntegrationChange, NewIntegration};
+use crate::directory::{Actor, Directory, IntegrationChange, IntegrationSetup, NewCredential, NewIntegration};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
-use crate::graphql::scalar::{parse_id, to_id};
+use crate::graphql::scalar::{Json, parse_id, to_id};
 
 /// An integration to make.
 #[derive(Debug, InputObject)]
@@ -16,6 +17,14 @@ pub(crate) struct CreateIntegrationInput {
     kind: IntegrationKind,
     /// Its name; 1 to 100 characters, unique ignoring case, also among the titles of attributes.
     name: String,
+    /// What to read of the tool, and where: an object, whose members depend on the kind. Without it nothing is read, and
+    /// accounts come by `syncIntegrationAccounts`.
+    settings: Option<Json>,
+    /// The minutes from one run to the next, from 5 to 44,640, which is 31 days. The first run begins at once. Without it
+    /// runs are begun by `runIntegration`.
+    schedule_minutes: Option<i32>,
+    /// What proves that the tool may be read.
+    credential: Option<Untold<IntegrationCredentialInput>>,
 }
 
 /// The integration that was made.
@@ -27,7 +36,7 @@ pub(crate) struct CreateIntegrationPayload {
     version: i64,
 }
 
-/// What is to change of an integration. What is left out, or null, stays.
+/// What is to change of an integration. What is left out stays; null does the same in `name` and `kind`.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateIntegrationInput {
     /// The integration's id.
@@ -38,6 +47,13 @@ pub(crate) struct UpdateIntegrationInput {
     name: Option<String>,
     /// Which tool it is.
     kind: Option<IntegrationKind>,
+    /// What to read of the tool, as a whole. Null: nothing more is read, and accounts are only reported.
+    settings: MaybeUndefined<Json>,
+    /// The minutes from one run to the next. Null: runs are begun by hand. A run begins at once where this is new.
+    schedule_minutes: MaybeUndefined<i32>,
+    /// What proves that the tool may be read; it takes the place of the one before. Null removes that. It has to be given
+    /// again where the kind or the address of the tool changes.
+    credential: MaybeUndefined<Untold<IntegrationCredentialInput>>,
 }
 
 /// The integration after the change.
@@ -73,7 +89,7 @@ pub(crate) struct IntegrationMutation;
 
 #[Object]
 impl IntegrationMutation {
-    /// Makes an integration. Its accounts come by `syncIntegrationAccounts`.
+    /// Makes an integration. Its accounts come by runs, which its settings are for, or by `syncIntegrationAccounts`.
     async fn create_integration(
         &self,
         ctx: &Context<'_>,
@@ -81,11 +97,17 @@ impl IntegrationMutation {
     ) -> Result<CreateIntegrationPayload> {
         let directory = ctx.directory()?;
         let new = NewIntegration { kind: input.kind.into(), name: input.name };
-        let id = directory.create_integration(&ctx.actor(), new).await?;
+        let setup = IntegrationSetup {
+            settings: input.settings.map(|Json(settings)| settings),
+            schedule_minutes: input.schedule_minutes,
+            credential: input.credential.map(Into::into),
+        };
+        let id = directory.connect_integration(&ctx.actor(), new, setup).await?;
         Ok(CreateIntegrationPayload { integration: read(directory, id)?, version: directory.version() })
     }
 
-    /// Changes an integration.
+    /// Changes an integration. A credential is no part of the log: to set one makes no changeset, and no undo brings one
+    /// back.
     async fn update_integration(
         &self,
         ctx: &Context<'_>,
@@ -97,12 +119,15 @@ impl IntegrationMutation {
             expected_version: input.expected_version,
             name: input.name,
             kind: input.kind.map(Into::into),
+            settings: given(input.settings).map(|settings| settings.map(|Json(settings)| settings)),
+            schedule_minutes: given(input.schedule_minutes),
+            credential: given(input.credential).map(|credential| credential.map(NewCredential::from)),
         };
         directory.update_integration(&ctx.actor(), id, change).await?;
         Ok(UpdateIntegrationPayload { integration: read(directory, id)?, version: directory.version() })
     }
 
-    /// Deletes an integration with all its accounts. Automatically made users who lose their last account go, too.
+    /// Deletes an integration with all its accounts, its credential and the history of its runs. Automatically made users who lose their last account go, too.
     /// Refused with `IN_USE` while the filter of an org unit names it.
     async fn delete_integration(
         &self,
@@ -121,6 +146,15 @@ impl DeleteIntegrationInput {
         let id = parse_id(&self.id, "id")?;
         directory.delete_integration(actor, id, self.expected_version).await?;
         Ok(id)
+    }
+}
+
+/// What an input says, if it is not left out.
+fn given<T>(input: MaybeUndefined<T>) -> Option<Option<T>> {
+    match input {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
     }
 }
 
