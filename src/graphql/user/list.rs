@@ -60,6 +60,8 @@ pub(crate) type UserConnection = Connection<User, UserFacets>;
 pub(crate) enum Users {
     /// Those whom a filter selects; without one everybody.
     Selected(Option<Filter>),
+    /// Those of them who are locked or not, and reviewed or not.
+    Marked { filter: Option<Filter>, is_locked: Option<bool>, is_reviewed: Option<bool> },
     /// The members of an org unit.
     MembersOf(OrgUnitId),
     /// Those who report to a manager by the USER attribute of this key; so many levels of them, if that is given.
@@ -72,6 +74,9 @@ impl Users {
     fn select(&self, index: &Index) -> Result<Members> {
         Ok(match self {
             Self::Selected(filter) => select(index, filter.as_ref())?,
+            Self::Marked { filter, is_locked, is_reviewed } => {
+                index.marked(&select(index, filter.as_ref())?, *is_locked, *is_reviewed)
+            }
             Self::MembersOf(unit) => members(index, *unit)?,
             Self::ReportingTo(key, manager, depth) => index.reports_of(key, *manager, *depth),
             Self::Set(members) => members.clone(),

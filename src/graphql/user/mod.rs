@@ -3,12 +3,18 @@
 
 mod list;
 mod manager;
+mod merge;
 mod mutation;
+mod review;
+mod split;
 mod then;
 mod value;
 
 pub(crate) use list::{UserConnection, UserOrder, Users, page};
+pub(crate) use merge::{MergeChoiceInput, MergeMutation, MergeQuery, MergeUsersInput, choices};
 pub(crate) use mutation::{DeleteUserInput, UpdateUserInput, UserMutation};
+pub(crate) use review::ReviewMutation;
+pub(crate) use split::{SplitMutation, SplitQuery, SplitUserInput};
 pub(crate) use then::page_at;
 pub(crate) use value::AttributeValue;
 
@@ -57,9 +63,16 @@ impl User {
         Self::find_at(ctx, At::Now, id).await
     }
 
-    /// The user of an id as it was, gathered likewise.
+    /// The user of an id as it was, gathered likewise. An id stands for whoever its user has become part of.
     pub(super) async fn find_at(ctx: &Context<'_>, at: At, id: UserId) -> Result<Option<Self>> {
-        Ok(at.user(ctx, id).await?.map(|record| Self::at(at, record)))
+        if let Some(record) = at.user(ctx, id).await? {
+            return Ok(Some(Self::at(at, record)));
+        }
+        let holder = at.index(ctx).await?.merged_into(id);
+        match holder {
+            Some(holder) => Ok(at.user(ctx, holder).await?.map(|record| Self::at(at, record))),
+            None => Ok(None),
+        }
     }
 }
 
@@ -88,6 +101,31 @@ impl User {
     /// Whether the record was made from an account and no person or import has changed it since.
     async fn is_automatic(&self) -> bool {
         self.record.row.is_automatic
+    }
+
+    /// Whether automation leaves the user and the user's accounts as they are.
+    async fn is_locked(&self) -> bool {
+        self.record.row.is_locked
+    }
+
+    /// Whether a person has said that the record is right.
+    async fn is_reviewed(&self) -> bool {
+        self.record.row.reviewed_at.is_some()
+    }
+
+    /// When a person last said that the record is right. It may have changed since: compare `updatedAt`.
+    async fn reviewed_at(&self) -> Option<DateTime> {
+        self.record.row.reviewed_at.map(DateTime)
+    }
+
+    /// Who last said that the record is right.
+    async fn reviewed_by(&self) -> Option<&str> {
+        self.record.row.reviewed_by.as_deref()
+    }
+
+    /// The ids of users who became part of this one. Each stands for this user wherever an id is asked for.
+    async fn merged_ids(&self) -> Vec<ID> {
+        self.record.merged_ids.iter().map(|id| to_id(*id)).collect()
     }
 
     /// The values of custom attributes, in the order of the attributes, empty ones included.
@@ -220,6 +258,8 @@ impl User {
     async fn history(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "One of `mergedIds`: what became of the record that had this id, up to the merge.")]
+        merged_id: Option<ID>,
         #[graphql(desc = "The most nodes, from the start; 1 to 100. 25 if `last` is not given either.")] first: Option<
             i32,
         >,
@@ -227,7 +267,18 @@ impl User {
         #[graphql(desc = "The most nodes, from the end; 1 to 100. Not together with `first`.")] last: Option<i32>,
         #[graphql(desc = "Only nodes before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Change>> {
-        history(ctx, self.record.row.id, &Paging { first, after, last, before }).await
+        let id = match merged_id {
+            None => self.record.row.id,
+            Some(id) => {
+                let known = parse_id(&id, "mergedId")?;
+                if !self.record.merged_ids.contains(&known) {
+                    let message = "this id is not one of the user's `mergedIds`";
+                    return Err(Failure::invalid("mergedId", "UNKNOWN_USER", message));
+                }
+                known
+            }
+        };
+        history(ctx, id, &Paging { first, after, last, before }).await
     }
 
     /// The version of the directory at which the record last changed; for `expectedVersion`.
@@ -283,6 +334,11 @@ impl UserQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to select.")] filter: Option<UserFilter>,
+        #[graphql(desc = "Of those, only users who are locked (true), or who are not (false).")] is_locked: Option<
+            bool,
+        >,
+        #[graphql(desc = "Of those, only users whom a person has reviewed (true), or nobody has (false).")]
+        is_reviewed: Option<bool>,
         #[graphql(desc = "In which order; by name if left out.")] order_by: Option<UserOrder>,
         #[graphql(desc = "As they were then, down to everything below; as they are now if left out.")] as_of: Option<
             AsOf,
@@ -296,6 +352,10 @@ impl UserQuery {
     ) -> Result<UserConnection> {
         let filter = filter.map(Into::into);
         let at = At::of(ctx, as_of, "asOf").await?;
-        page_at(ctx, at, &Users::Selected(filter), order_by, &Paging { first, after, last, before }).await
+        let users = match (is_locked, is_reviewed) {
+            (None, None) => Users::Selected(filter),
+            _ => Users::Marked { filter, is_locked, is_reviewed },
+        };
+        page_at(ctx, at, &users, order_by, &Paging { first, after, last, before }).await
     }
 }

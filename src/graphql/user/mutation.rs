@@ -161,12 +161,13 @@ impl DeleteUserInput {
     }
 }
 
-fn values(inputs: Vec<AttributeValueInput>) -> Vec<(String, serde_json::Value)> {
+pub(super) fn values(inputs: Vec<AttributeValueInput>) -> Vec<(String, serde_json::Value)> {
     inputs.into_iter().map(|input| (input.key, input.value.map(|value| value.0).unwrap_or_default())).collect()
 }
 
 /// The user as the record is now.
-async fn read(directory: &Directory, id: UserId) -> Result<User> {
+pub(super) async fn read(directory: &Directory, id: UserId) -> Result<User> {
+    let id = directory.current_user(id);
     let found = directory.find_users(&[id]).await?.remove(&id);
     found.map(|record| User::new(Arc::new(record))).ok_or_else(|| Failure::missing(id))
 }

@@ -5,6 +5,7 @@ use async_graphql::Context;
 use super::list::{Users, read, reads_nodes, refused, stretch};
 use super::{User, UserConnection, UserOrder, page};
 use crate::directory::Error;
+use crate::filter::Filter;
 use crate::graphql::as_of::At;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
@@ -46,12 +47,17 @@ pub(crate) async fn page_at(
 
 fn select(index: &Index, users: &Users) -> Result<Members> {
     Ok(match users {
-        Users::Selected(None) => index.everybody(),
-        Users::Selected(Some(filter)) => {
-            index.select(&index.check(filter).map_err(|violations| Failure(Error::Invalid(violations)))?)
+        Users::Selected(filter) => selected(index, filter.as_ref())?,
+        Users::Marked { filter, is_locked, is_reviewed } => {
+            index.marked(&selected(index, filter.as_ref())?, *is_locked, *is_reviewed)
         }
         Users::MembersOf(unit) => index.members_of_unit(*unit),
         Users::ReportingTo(key, manager, depth) => index.reports_of(key, *manager, *depth),
         Users::Set(members) => members.clone(),
     })
+}
+
+fn selected(index: &Index, filter: Option<&Filter>) -> Result<Members> {
+    let Some(filter) = filter else { return Ok(index.everybody()) };
+    Ok(index.select(&index.check(filter).map_err(|violations| Failure(Error::Invalid(violations)))?))
 }
