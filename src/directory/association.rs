@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use entity::changeset::ChangesetKind;
 use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{UserId, org_unit_pin, user};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect};
@@ -15,9 +16,34 @@ use chrono::{DateTime, Utc};
 use super::Actor;
 use super::changeset::Changeset;
 use super::error::{Error, Result};
+use super::lock::KeptOut;
 use super::user::email_taken;
+use crate::index::AccountIdentity;
 use crate::record::{Record, UserRecord};
 use crate::value::{GlobalId, is_blank};
+
+mod conflicts;
+mod link;
+mod owner;
+mod part;
+mod reassociate;
+mod rules;
+mod settings;
+mod simulate;
+mod unmatched;
+mod why;
+
+pub use conflicts::{AssociationConflict, ConflictKind, ConflictPlace};
+pub use link::{AccountLink, LinkRefusal, LinkReport};
+pub(super) use owner::Ongoing;
+pub use part::Part;
+pub(super) use rules::Rules;
+pub use settings::{IntegrationChoice, RulesChange, RulesOutcome};
+pub use simulate::Simulation;
+pub use unmatched::UnmatchedQuery;
+pub use why::{AssociationChange, Outcome, Tried, WhyAssociated};
+
+use rules::{Decision, Owner};
 
 /// Whether a person or an import said so, so that automation leaves it alone.
 pub(super) fn is_sticky(rule: AssociationRule) -> bool {
@@ -35,20 +61,32 @@ pub(super) struct Stamp {
     pub(super) actor: Actor,
 }
 
-/// Gives `account` to `user`, or to nobody.
+/// Gives `account` to `user`, or to nobody. `evidence` is the email that decided, where one did.
 pub(super) fn associate(
     account: &mut integration_account::Model,
     user: Option<UserId>,
     rule: AssociationRule,
+    evidence: Option<&str>,
     stamp: &Stamp,
 ) {
-    if account.user_id == user && account.rule == rule {
+    // What was associated before evidence was kept stays without, so that the same report changes nothing.
+    let is_other = account.evidence.is_some() && account.evidence.as_deref() != evidence;
+    if account.user_id == user && account.rule == rule && !is_other {
         return;
     }
     account.user_id = user;
     account.rule = rule;
+    account.evidence = evidence.map(str::to_owned);
     account.associated_by = stamp.actor.0.clone();
     account.associated_at = stamp.now;
+}
+
+/// Accounts for which a user was made, or of which a person or an import said whose they are.
+fn of_a_person() -> Condition {
+    let said = [AssociationRule::Manual, AssociationRule::Import];
+    Condition::any()
+        .add(integration_account::Column::IsBot.eq(false))
+        .add(integration_account::Column::Rule.is_in(said))
 }
 
 impl Changeset {
@@ -58,32 +96,53 @@ impl Changeset {
         account: &mut integration_account::Model,
         user: Option<UserId>,
         rule: AssociationRule,
+        evidence: Option<&str>,
     ) {
         if let Some(old) = account.user_id
             && Some(old) != user
         {
             self.note_left(old, user);
         }
-        associate(account, user, rule, &self.stamp());
+        associate(account, user, rule, evidence, &self.stamp());
     }
 
     /// Associates an account that an integration reports, by the automatic rules; makes a user where they say so.
+    ///
+    /// A locked user keeps the accounts that it has, and gets none.
     pub(super) fn associate_automatically(&mut self, account: &mut integration_account::Model) {
-        if is_sticky(account.rule) {
+        if is_sticky(account.rule) || account.user_id.is_some_and(|user| self.directory().index().is_locked(user)) {
             return;
         }
-        let Some(email) = account.email.clone() else {
-            self.associate(account, None, AssociationRule::Unmatched);
-            return;
+        self.follow_rules(account);
+        if let Some(owner) = account.user_id.filter(|_| account.is_bot) {
+            // Of a program alone no user is made, so the user may have lost the last account that holds it.
+            self.note_left(owner, None);
+        }
+    }
+
+    fn follow_rules(&mut self, account: &mut integration_account::Model) {
+        let owner = match &account.email {
+            Some(email) => self.owner_of_email(email),
+            None => Owner::Nobody,
         };
-        match self.find_email(&email) {
-            // A user made from this account keeps saying so.
-            Some(owner) if account.user_id == Some(owner) && account.rule == AssociationRule::Detected => {}
-            Some(owner) => self.associate(account, Some(owner), AssociationRule::Email),
-            None if account.is_bot => self.associate(account, None, AssociationRule::Unmatched),
-            None => {
-                let user = self.detect_user(account, email);
-                self.associate(account, Some(user), AssociationRule::Detected);
+        let made = account.user_id.filter(|_| account.rule == AssociationRule::Detected);
+        let decision = {
+            let index = self.directory().index();
+            let is_locked = |user| index.is_locked(user);
+            self.ongoing.rules.decide(&AccountIdentity::from(&*account), &owner, made, &is_locked)
+        };
+        if let Owner::User(user, _) = owner
+            && self.directory().index().is_locked(user)
+        {
+            self.kept_out.push(KeptOut { external_id: account.external_id.clone().unwrap_or_default(), user });
+        }
+        match decision {
+            Decision::Keep => {}
+            Decision::Give(user, email) => self.associate(account, Some(user), AssociationRule::Email, Some(&email)),
+            Decision::Nobody => self.associate(account, None, AssociationRule::Unmatched, None),
+            Decision::Make(email) => {
+                let user = self.detect_user(account, email.clone());
+                self.associate(account, Some(user), AssociationRule::Detected, Some(&email));
             }
         }
     }
@@ -105,11 +164,15 @@ impl Changeset {
                 email: email.clone(),
                 attributes: serde_json::json!({}),
                 is_automatic: true,
+                is_locked: false,
+                reviewed_at: None,
+                reviewed_by: None,
                 version: self.number(),
                 created_at: self.now(),
                 updated_at: self.now(),
             },
             further_emails: BTreeSet::new(),
+            merged_ids: BTreeSet::new(),
         };
         let id = user.row.id;
         self.detected.push(email);
@@ -127,6 +190,7 @@ impl Changeset {
             new.extend(after.emails().filter(|email| !old.contains(email)).map(str::to_owned));
             self.put(before.map(Record::User), Some(Record::User(after)));
         }
+        new.iter().for_each(|email| self.note_contested(email));
         self.associate_unmatched(&new, |_| true).await
     }
 
@@ -144,15 +208,23 @@ impl Changeset {
         may: impl Fn(&integration_account::Model) -> bool,
     ) -> Result<()> {
         for some in emails.chunks(1_000) {
-            let condition = Condition::all()
-                .add(integration_account::Column::Email.is_in(some))
-                .add(integration_account::Column::UserId.is_null());
-            for before in self.accounts(condition).await? {
-                let owner = before.email.as_deref().and_then(|email| self.find_email(email));
-                if before.user_id.is_none() && owner.is_some() && may(&before) {
-                    let mut after = before.clone();
-                    self.associate(&mut after, owner, AssociationRule::Email);
-                    self.put_account(Some(before), after);
+            let like: BTreeSet<String> = some.iter().flat_map(|email| self.emails_like(email)).collect();
+            for like in like.into_iter().collect::<Vec<_>>().chunks(1_000) {
+                let condition = Condition::all()
+                    .add(integration_account::Column::Email.is_in(like))
+                    .add(integration_account::Column::UserId.is_null());
+                for before in self.accounts(condition).await? {
+                    let Some(email) = before.email.as_deref().filter(|_| before.user_id.is_none()) else { continue };
+                    let is_free = self.ongoing.rules.email_obstacle(&AccountIdentity::from(&before)).is_none();
+                    if let Owner::User(owner, evidence) = self.owner_of_email(email)
+                        && !self.directory().index().is_locked(owner)
+                        && is_free
+                        && may(&before)
+                    {
+                        let mut after = before.clone();
+                        self.associate(&mut after, Some(owner), AssociationRule::Email, Some(&evidence));
+                        self.put_account(Some(before), after);
+                    }
                 }
             }
         }
@@ -180,15 +252,8 @@ impl Changeset {
             if self.held(&[owner]).await?.contains(&owner) {
                 return Err(email_taken(email, &record, ", which others refer to; link its accounts instead"));
             }
-            taken.extend(record.emails().map(str::to_owned));
-            for before in self.accounts_of(&HashSet::from([owner])).await? {
-                let mut after = before.clone();
-                let by_email = after.email.as_ref().is_some_and(|theirs| taken.contains(theirs));
-                self.associate(&mut after, Some(user), if by_email { AssociationRule::Email } else { rule });
-                self.put_account(Some(before), after);
-            }
-            self.left.remove(&owner);
-            self.put(Some(Record::User(record)), None);
+            let theirs = self.absorb(record, user, rule, &taken).await?;
+            taken.extend(theirs);
         }
         Ok(taken)
     }
@@ -196,7 +261,7 @@ impl Changeset {
     /// Takes an account from its user. A claim goes: nobody but the claim has ever said that there is such an account.
     pub(super) fn unlink(&mut self, before: integration_account::Model, rule: AssociationRule) {
         let mut after = before.clone();
-        self.associate(&mut after, None, rule);
+        self.associate(&mut after, None, rule, None);
         let after = (before.status != AccountStatus::Claimed).then_some(after);
         self.put(Some(Record::IntegrationAccount(before)), after.map(Record::IntegrationAccount));
     }
@@ -207,6 +272,9 @@ impl Changeset {
         before: Option<integration_account::Model>,
         after: integration_account::Model,
     ) {
+        if let Some(email) = after.email.as_deref().filter(|_| before.is_none()) {
+            self.note_email(email);
+        }
         self.put(before.map(Record::IntegrationAccount), Some(Record::IntegrationAccount(after)));
     }
 
@@ -216,18 +284,20 @@ impl Changeset {
         *noted = noted.or(heir);
     }
 
-    /// Removes the automatic users that have lost their last account and that nothing else holds; their emails go to
-    /// the user who got the account. To be called once, when everything else of the changeset is put.
+    /// Removes the automatic users that have lost their last account of a person and that nothing else holds. Where
+    /// somebody said whose the account is, their emails go to that user; where a tool reported another email, it says
+    /// nothing of the one before, and the outcome does not depend on what is reported first. To be called once, when
+    /// everything else of the changeset is put.
     ///
     /// Gives how many it removed.
     pub(super) async fn settle(&mut self) -> Result<usize> {
+        let mut removed = self.settle_contested().await?;
         let left = std::mem::take(&mut self.left);
         if left.is_empty() {
-            return Ok(0);
+            return Ok(removed);
         }
         self.flush().await?;
         let ids: Vec<UserId> = left.keys().copied().collect();
-        let mut removed = 0;
         for ids in ids.chunks(1_000) {
             let mut candidates = self.users(ids).await?;
             candidates.retain(|_, user| user.row.is_automatic);
@@ -236,6 +306,7 @@ impl Changeset {
                 .select_only()
                 .column(integration_account::Column::UserId)
                 .filter(integration_account::Column::UserId.is_in(ids.iter().copied()))
+                .filter(of_a_person())
                 .distinct()
                 .into_tuple::<UserId>()
                 .all(self.transaction())
@@ -244,7 +315,12 @@ impl Changeset {
                 .collect();
             stays.extend(self.held(&ids).await?);
             candidates.retain(|id, _| !stays.contains(id));
-            let heirs: Vec<UserId> = candidates.keys().filter_map(|id| left.get(id).copied().flatten()).collect();
+            let bots = self.accounts_of(&candidates.keys().copied().collect()).await?;
+            let inherits = self.kind() != ChangesetKind::Sync;
+            // A program's account may have come to one who goes, too, and is nobody's heir then.
+            let is_heir = |heir: &UserId| inherits && !candidates.contains_key(heir);
+            let heirs = candidates.keys().filter_map(|id| left.get(id).copied().flatten()).filter(is_heir);
+            let heirs: Vec<UserId> = heirs.collect();
             let mut heirs: HashMap<UserId, (UserRecord, UserRecord)> =
                 self.users(&heirs).await?.into_iter().map(|(id, heir)| (id, (heir.clone(), heir))).collect();
             for (id, user) in BTreeMap::from_iter(candidates) {
@@ -257,6 +333,12 @@ impl Changeset {
             for (_, (before, after)) in BTreeMap::from_iter(heirs) {
                 self.put(Some(Record::User(before)), Some(Record::User(after)));
             }
+            for before in bots {
+                let mut after = before.clone();
+                self.associate_automatically(&mut after);
+                self.put_account(Some(before), after);
+            }
+            self.left.clear();
             self.flush().await?;
         }
         Ok(removed)
@@ -275,11 +357,14 @@ impl Changeset {
             .into_iter()
             .collect();
         let index = self.directory().index();
-        held.extend(users.iter().copied().filter(|user| {
-            self.referred.contains(user)
-                || index.is_referred_to(*user)
-                || !index.org_units_naming_user(*user).is_empty()
-        }));
+        let named: HashSet<UserId> =
+            index.org_units_naming_users(&users.iter().copied().collect()).into_iter().map(|(user, _)| user).collect();
+        held.extend(
+            users
+                .iter()
+                .copied()
+                .filter(|user| self.referred.contains(user) || index.is_referred_to(*user) || named.contains(user)),
+        );
         Ok(held)
     }
 

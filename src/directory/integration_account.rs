@@ -1,72 +1,25 @@
-//! Accounts: what integrations report of them, and what people say whose they are.
+//! Accounts: what people say whose they are, and lists of them. What their integrations report is in `sync`.
 
-use std::collections::{HashMap, HashSet};
+mod sync;
+
+pub(super) use sync::{Checked, check};
+pub use sync::{SyncMode, SyncOutcome, SyncedAccount};
+
+use std::collections::HashMap;
 
 use entity::changeset::ChangesetKind;
 use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, IntegrationId, UserId};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use super::association::is_sticky;
 use super::changeset::Changeset;
 use super::error::Result;
 use super::history::ChangePage;
-use super::user::refuse;
 use super::{Actor, Directory, expect_version, fetch, missing};
-use crate::filter::Violation;
 use crate::record::Record;
-use crate::value::{Email, fold, nfc, shorten};
 
-/// The most accounts in one call.
-const ACCOUNTS: usize = 50_000;
 /// The longest external id, username or display name, in bytes.
 pub(super) const LONGEST: usize = 500;
-
-/// An account as an integration reports it.
-#[derive(Clone, Debug, Default)]
-pub struct SyncedAccount {
-    /// The tool's own key for it.
-    pub external_id: String,
-    /// The login.
-    pub username: Option<String>,
-    /// The email, where the tool shows it.
-    pub email: Option<String>,
-    /// The name that the tool shows.
-    pub display_name: Option<String>,
-    /// Whether a program uses it.
-    pub is_bot: bool,
-}
-
-/// Whether the accounts of one call are all that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SyncMode {
-    /// Others stay as they are.
-    #[default]
-    Delta,
-    /// Others are marked as gone.
-    Full,
-}
-
-/// What a sync did.
-#[derive(Clone, Debug, Default)]
-pub struct SyncOutcome {
-    /// The directory's version after it.
-    pub version: i64,
-    /// Accounts seen for the first time.
-    pub created: u64,
-    /// Accounts that differ from before.
-    pub updated: u64,
-    /// Accounts that are as before.
-    pub unchanged: u64,
-    /// Accounts that the tool no longer has.
-    pub gone: u64,
-    /// Users made from accounts.
-    pub users_created: u64,
-    /// Automatic users that lost their last account and went.
-    pub users_removed: u64,
-    /// What was left out of accounts that are otherwise taken, such as an email that is none.
-    pub warnings: Vec<Violation>,
-}
 
 /// Which accounts to list.
 #[derive(Clone, Debug, Default)]
@@ -95,43 +48,6 @@ pub struct IdRange {
 }
 
 impl Directory {
-    /// Takes what an integration reports: makes and updates accounts, associates them, makes users from them.
-    /// The same call again changes nothing.
-    ///
-    /// # Errors
-    /// `NotFound`; `Invalid` where an account has no external id, or two have the same.
-    pub async fn sync_accounts(
-        &self,
-        actor: &Actor,
-        integration: IntegrationId,
-        accounts: Vec<SyncedAccount>,
-        mode: SyncMode,
-    ) -> Result<SyncOutcome> {
-        let mut outcome = SyncOutcome::default();
-        let accounts = check(accounts, &mut outcome.warnings)?;
-        let mut changeset = self.begin(ChangesetKind::Sync, actor).await?;
-        if self.index().integration(integration).is_none() {
-            return Err(missing(integration));
-        }
-        let mut claims = Claims::load(&changeset, integration).await?;
-        for some in accounts.chunks(1_000) {
-            let known = by_external_id(&changeset, integration, some).await?;
-            for reported in some {
-                let known = known.get(&reported.external_id).cloned();
-                sync_one(&mut changeset, integration, known, claims.take(reported), reported, &mut outcome);
-            }
-            changeset.flush_if_large().await?;
-        }
-        if mode == SyncMode::Full {
-            mark_gone(&mut changeset, integration, &accounts, &mut outcome).await?;
-        }
-        outcome.users_created = changeset.detected.len() as u64;
-        changeset.associate_with_detected().await?;
-        outcome.users_removed = changeset.settle().await? as u64;
-        outcome.version = changeset.commit().await?;
-        Ok(outcome)
-    }
-
     /// Gives an account to a user because a person says so; automation leaves it there.
     ///
     /// # Errors
@@ -144,6 +60,7 @@ impl Directory {
         expected_version: Option<i64>,
     ) -> Result<()> {
         let mut changeset = self.begin(ChangesetKind::Association, actor).await?;
+        let user = self.current_user(user);
         let holder = changeset.user(user).await?;
         if holder.row.is_automatic {
             // A person relies on this record from now on.
@@ -179,7 +96,7 @@ impl Directory {
         let before = changeset.accounts(condition).await?.pop().ok_or_else(|| missing(account))?;
         expect_version(account, expected_version, before.version)?;
         let mut after = before.clone();
-        changeset.associate(&mut after, user, AssociationRule::Manual);
+        changeset.associate(&mut after, user, AssociationRule::Manual, None);
         changeset.put_account(Some(before), after);
         changeset.settle().await?;
         changeset.commit().await?;
@@ -302,196 +219,5 @@ impl AccountQuery {
                 .add_option(self.is_bot.map(|is_bot| Column::IsBot.eq(is_bot)))
                 .add_option(self.status.map(|status| Column::Status.eq(status))),
         )
-    }
-}
-
-/// The accounts in the form they are stored; an email that is none is left out with a warning.
-fn check(accounts: Vec<SyncedAccount>, warnings: &mut Vec<Violation>) -> Result<Vec<SyncedAccount>> {
-    if accounts.len() > ACCOUNTS {
-        return Err(super::Error::LimitExceeded { what: "the number of accounts in one call", limit: ACCOUNTS as u64 });
-    }
-    let mut violations = Vec::new();
-    let mut seen: HashMap<String, usize> = HashMap::with_capacity(accounts.len());
-    let mut checked = Vec::with_capacity(accounts.len());
-    for (at, account) in accounts.into_iter().enumerate() {
-        let mut refuse = |field: &str, code, message: String| {
-            violations.push(Violation::new(format!("accounts[{at}].{field}"), code, message));
-        };
-        let external_id = account.external_id.trim().to_owned();
-        if external_id.is_empty() {
-            refuse("externalId", "REQUIRED", "an account needs the id that its tool gives it".into());
-        } else if let Some(first) = seen.insert(external_id.clone(), at) {
-            let message = format!("`{}` is also the id of accounts[{first}]", shorten(&external_id));
-            refuse("externalId", "DUPLICATE", message);
-        }
-        let fields = [
-            ("externalId", Some(&account.external_id)),
-            ("username", account.username.as_ref()),
-            ("displayName", account.display_name.as_ref()),
-        ];
-        for (field, text) in fields {
-            match text {
-                Some(text) if text.len() > LONGEST => {
-                    refuse(field, "TOO_LONG", format!("this has at most {LONGEST} bytes"));
-                }
-                Some(text) if text.contains('\0') => {
-                    refuse(field, "NOT_TEXT", "this cannot hold the character NUL".into());
-                }
-                _ => {}
-            }
-        }
-        let text = |text: Option<String>| text.map(|text| nfc(text.trim())).filter(|text| !text.is_empty());
-        let email = text(account.email).and_then(|email| match Email::parse(&email) {
-            Ok(email) => Some(email.into_string()),
-            Err(message) => {
-                let path = format!("accounts[{at}].email");
-                warnings.push(Violation::new(path, "NOT_AN_EMAIL", format!("{message}; left out")));
-                None
-            }
-        });
-        checked.push(SyncedAccount {
-            external_id,
-            username: text(account.username),
-            email,
-            display_name: text(account.display_name),
-            is_bot: account.is_bot,
-        });
-    }
-    refuse(violations)?;
-    Ok(checked)
-}
-
-/// Accounts that people or imports named before the tool reported them, by what they named them by.
-#[derive(Default)]
-struct Claims {
-    by_username: HashMap<String, Vec<integration_account::Model>>,
-    by_email: HashMap<String, Vec<integration_account::Model>>,
-}
-
-impl Claims {
-    async fn load(changeset: &Changeset, integration: IntegrationId) -> Result<Self> {
-        let condition = Condition::all()
-            .add(integration_account::Column::IntegrationId.eq(integration))
-            .add(integration_account::Column::Status.eq(AccountStatus::Claimed));
-        let mut claims = Self::default();
-        for claim in changeset.accounts(condition).await? {
-            if let Some(username) = claim.username.as_deref().map(fold) {
-                claims.by_username.entry(username).or_default().push(claim);
-            } else if let Some(email) = claim.email.clone() {
-                claims.by_email.entry(email).or_default().push(claim);
-            }
-        }
-        Ok(claims)
-    }
-
-    /// The claims that name this account, the earliest first: from now on they are the account.
-    fn take(&mut self, reported: &SyncedAccount) -> Vec<integration_account::Model> {
-        let mut taken = Vec::new();
-        if let Some(username) = &reported.username {
-            taken.extend(self.by_username.remove(&fold(username)).unwrap_or_default());
-            // A username that could be an email was taken for one, since nobody knew better.
-            let email = Email::parse(username).ok();
-            taken.extend(email.and_then(|email| self.by_email.remove(email.as_str())).unwrap_or_default());
-        }
-        taken.extend(reported.email.as_ref().and_then(|email| self.by_email.remove(email)).unwrap_or_default());
-        taken.sort_by_key(|claim| claim.id);
-        taken
-    }
-}
-
-async fn by_external_id(
-    changeset: &Changeset,
-    integration: IntegrationId,
-    reported: &[SyncedAccount],
-) -> Result<HashMap<String, integration_account::Model>> {
-    let condition = Condition::all()
-        .add(integration_account::Column::IntegrationId.eq(integration))
-        .add(integration_account::Column::ExternalId.is_in(reported.iter().map(|account| &account.external_id)));
-    let rows = changeset.accounts(condition).await?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect())
-}
-
-fn sync_one(
-    changeset: &mut Changeset,
-    integration: IntegrationId,
-    known: Option<integration_account::Model>,
-    claims: Vec<integration_account::Model>,
-    reported: &SyncedAccount,
-    outcome: &mut SyncOutcome,
-) {
-    let mut claims = claims.into_iter();
-    let before = known.or_else(|| claims.next());
-    let mut after = before.clone().unwrap_or_else(|| integration_account::Model {
-        id: changeset.directory().clock().id(),
-        integration_id: integration,
-        external_id: None,
-        username: None,
-        email: None,
-        display_name: None,
-        is_bot: false,
-        status: AccountStatus::Active,
-        user_id: None,
-        rule: AssociationRule::Unmatched,
-        associated_by: changeset.actor().0.clone(),
-        associated_at: changeset.now(),
-        version: changeset.number(),
-        created_at: changeset.now(),
-        updated_at: changeset.now(),
-    });
-    after.external_id = Some(reported.external_id.clone());
-    after.username.clone_from(&reported.username);
-    after.email.clone_from(&reported.email);
-    after.display_name.clone_from(&reported.display_name);
-    after.is_bot = reported.is_bot;
-    after.status = AccountStatus::Active;
-    for claim in claims {
-        if !is_sticky(after.rule) && claim.user_id.is_some() {
-            changeset.associate(&mut after, claim.user_id, claim.rule);
-        }
-        changeset.put(Some(Record::IntegrationAccount(claim)), None);
-    }
-    changeset.associate_automatically(&mut after);
-    match &before {
-        None => outcome.created += 1,
-        Some(before) if *before == after => outcome.unchanged += 1,
-        Some(_) => outcome.updated += 1,
-    }
-    changeset.put_account(before, after);
-}
-
-/// Marks the accounts of an integration that it no longer reports.
-async fn mark_gone(
-    changeset: &mut Changeset,
-    integration: IntegrationId,
-    reported: &[SyncedAccount],
-    outcome: &mut SyncOutcome,
-) -> Result<()> {
-    changeset.flush().await?;
-    let reported: HashSet<&str> = reported.iter().map(|account| account.external_id.as_str()).collect();
-    let mut last: Option<IntegrationAccountId> = None;
-    loop {
-        let rows = integration_account::Entity::find()
-            .filter(
-                Condition::all()
-                    .add(integration_account::Column::IntegrationId.eq(integration))
-                    .add(integration_account::Column::Status.eq(AccountStatus::Active))
-                    .add_option(last.map(|last| integration_account::Column::Id.gt(last))),
-            )
-            .order_by_asc(integration_account::Column::Id)
-            .limit(1_000)
-            .all(changeset.transaction())
-            .await?;
-        let Some(end) = rows.last() else { return Ok(()) };
-        last = Some(end.id);
-        for before in rows {
-            if before.external_id.as_deref().is_some_and(|id| reported.contains(id)) {
-                continue;
-            }
-            let mut after = before.clone();
-            after.status = AccountStatus::Gone;
-            outcome.gone += 1;
-            changeset.put_account(Some(before), after);
-        }
-        changeset.flush_if_large().await?;
     }
 }

@@ -450,7 +450,7 @@ async fn remove<O: Output>(
         let left = accounts(connection, &left).await?;
         for account in left.values().filter(|account| !known.claims.is_taken(account.id)).cloned() {
             let mut after = account.clone();
-            associate(&mut after, None, AssociationRule::Import, &known.stamp);
+            associate(&mut after, None, AssociationRule::Import, None, &known.stamp);
             let after = (account.status != AccountStatus::Claimed).then_some(Record::IntegrationAccount(after));
             step.records.push((Some(Record::IntegrationAccount(account)), after));
         }

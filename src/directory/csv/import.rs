@@ -169,14 +169,14 @@ impl Directory {
             let stamp = self.stamp(&index, actor);
             let mut listing = Listing { most: source.options.list_changes, changes: Vec::new() };
             let outcome = if valid_rows {
-                settle(self, (index, stamp), &connection, &mut source, kept, &mut listing).await?
+                Box::pin(settle(self, (index, stamp), &connection, &mut source, kept, &mut listing)).await?
             } else {
-                compare_file(self, (index, stamp), &connection, &source, kept, &mut listing).await?
+                Box::pin(compare_file(self, (index, stamp), &connection, &source, kept, &mut listing)).await?
             };
             return Ok(ImportReport { changes: listing.changes, ..outcome.into_report() });
         }
         let mut changeset = self.begin(ChangesetKind::Import, actor).await?;
-        let (is_complete, mut report) = self.import(&mut changeset, source, valid_rows).await?;
+        let (is_complete, mut report) = Box::pin(self.import(&mut changeset, source, valid_rows)).await?;
         if is_complete {
             report.version = changeset.commit().await?;
             report.applied = true;

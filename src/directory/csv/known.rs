@@ -16,7 +16,7 @@ use super::problem::Findings;
 use super::rows::{Rows, match_rows};
 use super::{ColumnSource, Columns, Problem, Row, Target};
 use crate::directory::Clock;
-use crate::directory::association::Stamp;
+use crate::directory::association::{Rules, Stamp};
 use crate::directory::attribute::new_attribute;
 use crate::index::Index;
 use crate::record::{Change, Record, RecordId};
@@ -33,6 +33,7 @@ pub(super) struct Known {
     pub(super) attributes: Vec<Arc<attribute::Model>>,
     pub(super) stamp: Stamp,
     pub(super) clock: Clock,
+    pub(super) rules_of_association: Box<Rules>,
 }
 
 /// The first readings; none where the file cannot be read at all.
@@ -74,7 +75,9 @@ pub(super) fn read(
     let heirs = Heirs::find(&index, &columns, &rows, &claims, findings);
     let records = made.into_iter().map(|row| (None, Some(Record::Attribute(row)))).collect();
     let made = Step { records, changes: Vec::new() };
-    Some((Known { index, columns, rows, claims, heirs, mode: source.options.mode, attributes, stamp, clock }, made))
+    let mode = source.options.mode;
+    let rules_of_association = Box::new(Rules::of(&index));
+    Some((Known { index, columns, rows, claims, heirs, mode, attributes, stamp, clock, rules_of_association }, made))
 }
 
 /// Makes the attributes that columns of the file are to become, in the index that the file is compared with.
@@ -107,7 +110,7 @@ impl Known {
     /// The user that a value names, in the file or in the directory.
     pub(super) fn named(&self, reference: &str) -> Option<UserId> {
         match UserId::parse(reference) {
-            Ok(id) => self.index.has_user(id).then_some(id),
+            Ok(id) => self.index.current_user(id),
             Err(_) => {
                 let email = Email::parse(reference).ok()?.into_string();
                 self.rows.with_email(&email).or_else(|| self.index.user_with_email(&email))
@@ -186,6 +189,7 @@ impl Known {
             status: AccountStatus::Claimed,
             user_id: Some(user),
             rule: AssociationRule::Import,
+            evidence: None,
             associated_by: actor.0.clone(),
             associated_at: *now,
             version: *number,

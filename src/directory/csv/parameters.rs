@@ -58,6 +58,6 @@ impl ExportOptions {
     }
 }
 
-fn truth(value: &str) -> Result<bool, (&'static str, String)> {
+pub(super) fn truth(value: &str) -> Result<bool, (&'static str, String)> {
     value.parse().map_err(|_| ("NOT_A_BOOLEAN", format!("`{}` is neither true nor false", shorten(value))))
 }

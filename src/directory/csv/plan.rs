@@ -18,6 +18,7 @@ use super::spelling::Spellings;
 use super::{Columns, Problem, Row, Target};
 use crate::directory::association::{Stamp, associate};
 use crate::directory::user::check_name;
+use crate::index::AccountIdentity;
 use crate::record::{Record, UserRecord};
 use crate::value::{Email, GlobalId, Key, Value, parse};
 
@@ -285,7 +286,9 @@ impl Planner {
         let of = |id: IntegrationAccountId| fetched.accounts.get(&id).cloned();
         let give = |account: integration_account::Model, rule| {
             let mut given = account.clone();
-            associate(&mut given, Some(user), rule, &known.stamp);
+            let own = account.email.as_deref().filter(|email| after.emails().any(|own| own == *email));
+            let evidence = Some(own.unwrap_or(&after.row.email)).filter(|_| rule == AssociationRule::Email);
+            associate(&mut given, Some(user), rule, evidence, &known.stamp);
             (Some(account), Some(given))
         };
         for account in known.claims.taken_by(number).filter_map(of) {
@@ -302,14 +305,19 @@ impl Planner {
         }
         if before.is_none_or(|before| before.row.email != after.row.email) {
             let unmatched = known.index.unmatched_with_email(&after.row.email).into_iter();
-            for account in unmatched.filter(|id| !known.claims.is_taken(*id)).filter_map(of) {
+            let is_shared = known.index.owners_like(&after.row.email).into_keys().any(|owner| owner != user);
+            let may_come = |account: &integration_account::Model| {
+                (!is_shared || account.email.as_deref() == Some(&after.row.email))
+                    && known.rules_of_association.email_obstacle(&AccountIdentity::from(account)).is_none()
+            };
+            for account in unmatched.filter(|id| !known.claims.is_taken(*id)).filter_map(of).filter(may_come) {
                 into.push(give(account, AssociationRule::Email));
             }
         }
         for account in known.claims.left_by(number).filter_map(of) {
             report.accounts_unlinked += 1;
             let mut left = account.clone();
-            associate(&mut left, None, AssociationRule::Import, &known.stamp);
+            associate(&mut left, None, AssociationRule::Import, None, &known.stamp);
             // A claim goes: nobody but the claim has ever said that there is such an account.
             let left = (account.status != AccountStatus::Claimed).then_some(left);
             into.push((Some(account), left));
@@ -431,10 +439,14 @@ fn new_user(id: UserId, stamp: &Stamp) -> UserRecord {
             email: String::new(),
             attributes: serde_json::json!({}),
             is_automatic: false,
+            is_locked: false,
+            reviewed_at: None,
+            reviewed_by: None,
             version: stamp.number,
             created_at: stamp.now,
             updated_at: stamp.now,
         },
         further_emails: BTreeSet::new(),
+        merged_ids: BTreeSet::new(),
     }
 }

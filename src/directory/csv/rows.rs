@@ -206,9 +206,14 @@ impl Search<'_> {
         self.columns.place_of(target).and_then(|place| self.columns.title(place))
     }
 
+    /// The user of the directory whose id, or the id of somebody who became part of it, stands in the row.
+    fn named(&self, row: &Row) -> Option<UserId> {
+        self.index.current_user(UserId::parse(self.cell(row, &Target::Id).trim()).ok()?)
+    }
+
     /// The user of the directory that a row with a problem names.
     fn known(&self, row: &Row) -> Option<UserId> {
-        let by_id = UserId::parse(self.cell(row, &Target::Id).trim()).ok().filter(|id| self.index.has_user(*id));
+        let by_id = self.named(row);
         by_id.or_else(|| {
             let email = Email::parse(self.cell(row, &Target::Email)).ok()?;
             self.index.user_with_email(email.as_str())
@@ -223,7 +228,7 @@ impl Search<'_> {
             return;
         };
         let email = self.index.email_of(user).unwrap_or_default();
-        let gives_up = UserId::parse(self.cell(row, &Target::Id).trim()) == Ok(user)
+        let gives_up = self.named(row) == Some(user)
             && Email::parse(self.cell(row, &Target::Email)).is_ok_and(|new| new.as_str() != email);
         let by_email = rows.row_of(user).filter(|other| gives_up && rows.is_by_email(*other));
         if let Some(other) = by_email.filter(|other| rows.found(*other) == Match::Known(user)) {
@@ -255,7 +260,7 @@ impl Search<'_> {
                 Ok(known.map_or_else(|| Match::New(self.clock.id()), Match::Known))
             }
             text => match UserId::parse(text) {
-                Ok(user) if self.index.has_user(user) => {
+                Ok(id) if let Some(user) = self.index.current_user(id) => {
                     by = By::Id;
                     Ok(Match::Known(user))
                 }

@@ -124,6 +124,12 @@ impl IntegrationAccount {
         self.0.rule.into()
     }
 
+    /// The email that decided, in its normal form: that of the user, or the one that the user was made from. Null where a
+    /// person or a file said so, where nobody has it, and for what was associated before evidence was kept.
+    async fn evidence(&self) -> Option<&str> {
+        self.0.evidence.as_deref()
+    }
+
     /// Who associated it.
     async fn associated_by(&self) -> &str {
         &self.0.associated_by

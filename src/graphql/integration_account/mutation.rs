@@ -47,6 +47,10 @@ pub(crate) struct SyncedAccountInput {
     /// Whether a program uses the account. No user is made from such an account.
     #[graphql(default)]
     is_bot: bool,
+    /// Whether the tool has deactivated the account. It is `GONE` then: it stays with its user, and no user is made from
+    /// it.
+    #[graphql(default)]
+    is_gone: bool,
 }
 
 /// What a report changed. The same report again changes nothing.
@@ -60,7 +64,7 @@ pub(crate) struct SyncIntegrationAccountsPayload {
     updated: u64,
     /// How many accounts are as before.
     unchanged: u64,
-    /// How many accounts the tool no longer has.
+    /// How many accounts the tool no longer has, or has deactivated.
     gone: u64,
     /// How many users were made from accounts.
     users_created: u64,
@@ -143,6 +147,7 @@ impl IntegrationAccountMutation {
                 email: account.email,
                 display_name: account.display_name,
                 is_bot: account.is_bot,
+                is_gone: account.is_gone,
             })
             .collect();
         let outcome = directory.sync_accounts(&ctx.actor(), integration, accounts, input.mode.into()).await?;

@@ -51,6 +51,8 @@ fn integrations() -> Vec<integration::Model> {
             kind: IntegrationKind::Other,
             name: (*name).into(),
             name_key: fold(name),
+            settings: None,
+            schedule_minutes: None,
             version: 1,
             created_at: Default::default(),
             updated_at: Default::default(),
