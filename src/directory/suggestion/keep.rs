@@ -1,0 +1,313 @@
+//! The book of all identities, kept at the directory's version: filled from the tables when it is first asked for, and
+//! following the log from then on.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entity::change::{self, Noun};
+use entity::integration::IntegrationKind;
+use entity::{IntegrationAccountId, IntegrationId, UserId, integration_account, user};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::SuggestionPlace;
+use crate::directory::error::{Error, Result};
+use crate::directory::{Directory, fetch};
+use crate::identity::{Account, Book, Cluster, Identity, Pair, Reason, SUGGEST};
+use crate::record::{Record, UserRecord};
+
+/// Records that are read at a time.
+const ROWS: usize = 1_000;
+/// Changes after which the book is filled anew rather than followed.
+const MANY: usize = 50_000;
+/// How long a request waits for the book.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The book of one process; none before it is first asked for.
+pub(in crate::directory) type Keeper = Arc<Mutex<Option<Kept>>>;
+
+/// The book at a version, with all pairs that are worth a look.
+pub(in crate::directory) struct Kept {
+    book: Book<Uuid>,
+    pairs: BTreeSet<SuggestionPlace>,
+    of: HashMap<Uuid, Vec<SuggestionPlace>>,
+    version: i64,
+}
+
+/// Why the book is not at hand.
+#[derive(Debug, thiserror::Error)]
+#[error("the book of identities is being made")]
+struct BeingMade;
+
+/// The book, held for one request.
+pub(super) struct Hold(OwnedMutexGuard<Option<Kept>>);
+
+impl Hold {
+    /// All pairs, the most probable first.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = SuggestionPlace> + '_ {
+        self.0.iter().flat_map(|kept| kept.pairs.iter().copied())
+    }
+
+    /// The pairs with one identity, the most probable first.
+    pub(super) fn pairs_of(&self, id: Uuid) -> Vec<SuggestionPlace> {
+        let mut places = self.0.as_ref().and_then(|kept| kept.of.get(&id)).cloned().unwrap_or_default();
+        places.sort_unstable();
+        places
+    }
+
+    /// Who is one person once every pair of at least `min_score` is accepted, but those that are apart.
+    pub(super) fn clusters(&self, min_score: f32, is_apart: &dyn Fn(Uuid, Uuid) -> bool) -> Vec<Cluster<Uuid>> {
+        let pairs = self.pairs().map(|place| (place.low, place.high, f32::from_bits(place.score)));
+        let pairs = pairs.take_while(|(_, _, score)| *score >= min_score);
+        self.0.as_ref().map(|kept| kept.book.clusters_of(pairs, is_apart).clusters).unwrap_or_default()
+    }
+
+    /// Why a pair is one.
+    pub(super) fn reasons(&self, place: &SuggestionPlace) -> Vec<Reason> {
+        let pair = self.0.as_ref().and_then(|kept| kept.book.compare(place.low, place.high));
+        pair.map(|pair| pair.reasons).unwrap_or_default()
+    }
+
+    /// The version that it is of.
+    pub(super) fn version(&self) -> i64 {
+        self.0.as_ref().map_or(0, |kept| kept.version)
+    }
+}
+
+impl Directory {
+    /// The book, at the directory's version.
+    ///
+    /// # Errors
+    /// `Unavailable` while it is being made.
+    pub(super) async fn keeper(&self) -> Result<Hold> {
+        let directory = self.clone();
+        // Goes on when whoever asked goes away.
+        let work = tokio::spawn(async move {
+            let mut held = directory.0.keeper.clone().lock_owned().await;
+            directory.bring_book(&mut held).await.map(|()| held)
+        });
+        match timeout(PATIENCE, work).await {
+            Ok(done) => Ok(Hold(done.map_err(Error::internal)??)),
+            Err(_) => Err(Error::Unavailable(Arc::new(BeingMade))),
+        }
+    }
+}
+
+impl Directory {
+    /// Brings the book to the directory's version.
+    async fn bring_book(&self, held: &mut Option<Kept>) -> Result<()> {
+        let version = held.as_ref().map(|kept| kept.version);
+        if version.is_some_and(|version| version >= self.version()) {
+            return Ok(());
+        }
+        let (transaction, index) = self.begin_read_at().await?;
+        let touched = match version {
+            Some(version) => touched(&transaction, version).await?,
+            None => None,
+        };
+        let Some(touched) = touched else {
+            *held = None;
+            let book = self.fill(&transaction, &index).await?;
+            *held = Some(spawn_blocking(move || Kept::new(book, index.version())).await.map_err(Error::internal)?);
+            return Ok(());
+        };
+        let tools = Tools::of(&index);
+        let users: Vec<UserId> = touched.users.iter().copied().collect();
+        let mut now = users_as_identities(&transaction, &tools, &users).await?;
+        let accounts: Vec<IntegrationAccountId> = touched.accounts.iter().copied().collect();
+        let accounts = fetch::accounts(&transaction, &accounts).await?;
+        now.extend(accounts.iter().filter_map(|account| tools.unmatched(account)));
+        let Some(mut kept) = held.take() else { return Ok(()) };
+        let work = move || {
+            let touched = touched.users.iter().map(|id| id.0).chain(touched.accounts.iter().map(|id| id.0));
+            kept.renew(&touched.collect(), &now, index.version());
+            kept
+        };
+        *held = Some(spawn_blocking(work).await.map_err(Error::internal)?);
+        Ok(())
+    }
+
+    /// A book of everybody.
+    async fn fill(&self, connection: &impl ConnectionTrait, index: &crate::index::Index) -> Result<Book<Uuid>> {
+        let tools = Tools::of(index);
+        let mut book = Book::new();
+        let mut after: Option<UserId> = None;
+        loop {
+            let mut select = user::Entity::find().select_only().column(user::Column::Id);
+            if let Some(after) = after {
+                select = select.filter(user::Column::Id.gt(after));
+            }
+            let select = select.order_by_asc(user::Column::Id).limit(ROWS as u64);
+            let users: Vec<UserId> = select.into_tuple().all(connection).await?;
+            let Some(&last) = users.last() else { break };
+            after = Some(last);
+            let identities = users_as_identities(connection, &tools, &users).await?;
+            book = insert(book, identities).await?;
+        }
+        let mut after: Option<IntegrationAccountId> = None;
+        loop {
+            use integration_account::Column;
+            let mut select = integration_account::Entity::find().filter(Column::UserId.is_null());
+            if let Some(after) = after {
+                select = select.filter(Column::Id.gt(after));
+            }
+            let accounts = select.order_by_asc(Column::Id).limit(ROWS as u64).all(connection).await?;
+            let Some(last) = accounts.last() else { return Ok(book) };
+            after = Some(last.id);
+            book = insert(book, accounts.iter().filter_map(|account| tools.unmatched(account)).collect()).await?;
+        }
+    }
+}
+
+async fn insert(mut book: Book<Uuid>, identities: Vec<(Uuid, Identity)>) -> Result<Book<Uuid>> {
+    let work = move || {
+        identities.iter().for_each(|(id, identity)| book.insert(*id, identity));
+        book
+    };
+    spawn_blocking(work).await.map_err(Error::internal)
+}
+
+/// Whom changesets touched.
+#[derive(Default)]
+struct Touched {
+    users: HashSet<UserId>,
+    accounts: HashSet<IntegrationAccountId>,
+}
+
+/// Whom the changesets after `version` touched; none where it is less work to fill the book anew.
+async fn touched(connection: &impl ConnectionTrait, version: i64) -> Result<Option<Touched>> {
+    use change::Column::{ChangesetNumber, Noun as OfNoun};
+    let nouns = [Noun::User, Noun::IntegrationAccount, Noun::Integration];
+    let rows = change::Entity::find()
+        .filter(ChangesetNumber.gt(version))
+        .filter(OfNoun.is_in(nouns))
+        .limit(MANY as u64 + 1)
+        .all(connection)
+        .await?;
+    // What kind of tool an integration is decides how its accounts count.
+    if rows.len() > MANY || rows.iter().any(|row| row.noun == Noun::Integration && row.before.is_some()) {
+        return Ok(None);
+    }
+    let mut touched = Touched::default();
+    for row in rows {
+        if row.noun == Noun::User {
+            touched.users.insert(UserId(row.record_id));
+        }
+        if row.noun != Noun::IntegrationAccount {
+            continue;
+        }
+        touched.accounts.insert(IntegrationAccountId(row.record_id));
+        for state in [row.before, row.after].into_iter().flatten() {
+            if let Record::IntegrationAccount(account) = Record::from_json(row.noun, &state).map_err(Error::internal)? {
+                touched.users.extend(account.user_id);
+            }
+        }
+    }
+    Ok(Some(touched))
+}
+
+/// How the accounts of each integration count.
+struct Tools(HashMap<IntegrationId, IntegrationKind>);
+
+impl Tools {
+    fn of(index: &crate::index::Index) -> Self {
+        Self(index.integrations().iter().map(|integration| (integration.id, integration.kind)).collect())
+    }
+
+    fn account(&self, row: &integration_account::Model) -> Account {
+        let id = row.integration_id;
+        // Who writes under several emails has as many accounts in a history.
+        let is_one = self.0.get(&id).is_some_and(|kind| *kind != IntegrationKind::Git);
+        #[expect(clippy::cast_possible_truncation, reason = "the end of an id is its random part")]
+        let one_of = is_one.then(|| (id.0.as_u128() as u32, row.id.0.as_u128()));
+        Account { one_of, username: row.username.clone() }
+    }
+
+    /// An account as an identity of its own, if it is nobody's.
+    fn unmatched(&self, row: &integration_account::Model) -> Option<(Uuid, Identity)> {
+        let identity = Identity {
+            names: row.display_name.iter().cloned().collect(),
+            emails: row.email.iter().cloned().collect(),
+            accounts: vec![self.account(row)],
+            is_bot: row.is_bot,
+        };
+        row.user_id.is_none().then_some((row.id.0, identity))
+    }
+
+    /// A user with all accounts but those of programs.
+    fn user(&self, record: &UserRecord, accounts: &[integration_account::Model]) -> Identity {
+        let mut identity = Identity {
+            names: vec![record.row.name.clone()],
+            emails: record.emails().map(str::to_owned).collect(),
+            ..Identity::default()
+        };
+        for account in accounts.iter().filter(|account| !account.is_bot) {
+            identity.names.extend(account.display_name.clone().filter(|name| !identity.names.contains(name)));
+            identity.emails.extend(account.email.clone().filter(|email| !identity.emails.contains(email)));
+            identity.accounts.push(self.account(account));
+        }
+        identity
+    }
+}
+
+async fn users_as_identities(
+    connection: &impl ConnectionTrait,
+    tools: &Tools,
+    ids: &[UserId],
+) -> Result<Vec<(Uuid, Identity)>> {
+    let users = fetch::users(connection, ids).await?;
+    let mut accounts: HashMap<UserId, Vec<integration_account::Model>> = HashMap::new();
+    for account in fetch::accounts_of(connection, ids).await? {
+        if let Some(user) = account.user_id {
+            accounts.entry(user).or_default().push(account);
+        }
+    }
+    let identity = |(id, record): (&UserId, &UserRecord)| {
+        (id.0, tools.user(record, accounts.get(id).map(Vec::as_slice).unwrap_or_default()))
+    };
+    Ok(users.iter().map(identity).collect())
+}
+
+impl Kept {
+    fn new(book: Book<Uuid>, version: i64) -> Self {
+        let mut kept = Self { book, pairs: BTreeSet::new(), of: HashMap::new(), version };
+        let places = |pair: Pair<Uuid>| SuggestionPlace::of(pair.score, pair.a, pair.b);
+        let found: Vec<SuggestionPlace> = kept.book.pairs(Bound::Unbounded, SUGGEST).map(places).collect();
+        found.into_iter().for_each(|place| kept.add(place));
+        kept
+    }
+
+    fn add(&mut self, place: SuggestionPlace) {
+        if self.pairs.insert(place) {
+            for id in [place.low, place.high] {
+                self.of.entry(id).or_default().push(place);
+            }
+        }
+    }
+
+    /// Takes in who some identities are now, `touched` and not in `now` if they have gone.
+    fn renew(&mut self, touched: &HashSet<Uuid>, now: &[(Uuid, Identity)], version: i64) {
+        for id in touched {
+            self.book.remove(*id);
+            for place in self.of.remove(id).unwrap_or_default() {
+                self.pairs.remove(&place);
+                let other = if place.low == *id { place.high } else { place.low };
+                if let Some(places) = self.of.get_mut(&other) {
+                    places.retain(|known| *known != place);
+                }
+            }
+        }
+        now.iter().for_each(|(id, identity)| self.book.insert(*id, identity));
+        for (id, _) in now {
+            for pair in self.book.suggestions(*id, SUGGEST) {
+                self.add(SuggestionPlace::of(pair.score, pair.a, pair.b));
+            }
+        }
+        self.version = version;
+    }
+}
