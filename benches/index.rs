@@ -91,11 +91,14 @@ fn record(number: u64) -> UserRecord {
         email: email(number),
         attributes: document(number),
         is_automatic: false,
+        is_locked: false,
+        reviewed_at: None,
+        reviewed_by: None,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,
     };
-    UserRecord { row, further_emails: Default::default() }
+    UserRecord { row, further_emails: Default::default(), merged_ids: Default::default() }
 }
 
 fn attributes() -> Vec<attribute::Model> {
@@ -128,6 +131,8 @@ fn integrations() -> Vec<integration::Model> {
         kind,
         name: name.to_owned(),
         name_key: name.to_owned(),
+        settings: None,
+        schedule_minutes: None,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,
@@ -206,6 +211,7 @@ fn load() -> Index {
             email: (integration != 1).then_some(email.as_str()),
             display_name: Some(&name),
             is_bot: draw(13, number, 500) == 0,
+            is_gone: false,
             user_id: (draw(14, number, 50) > 0).then(|| user_id(owner)),
         };
         let start = Instant::now();

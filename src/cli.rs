@@ -10,8 +10,10 @@ mod demo;
 mod diff;
 mod export;
 mod import;
+mod links;
 mod progress;
 mod report;
+mod run;
 mod undo;
 
 pub use column::Column;
@@ -19,6 +21,8 @@ pub use demo::DemoArgs;
 pub use diff::DiffArgs;
 pub use export::ExportArgs;
 pub use import::{EncodingName, ImportArgs, ModeName};
+pub use links::LinksCommand;
+pub use run::RunArgs;
 pub use undo::UndoArgs;
 
 use std::io::{self, ErrorKind, Write};
@@ -29,7 +33,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use crate::database::{Database, Options};
-use crate::directory::{Actor, Clock, Directory};
+use crate::directory::{Actor, Clock, Connectors, Directory};
 
 /// How long a command waits for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections for reading; a command reads one thing at a time, and an export keeps one for itself.
 const READERS: u32 = 2;
 
-/// What `--help` says of exit codes; `import` and `undo` have one more.
+/// What `--help` says of exit codes; `import`, `undo` and `run` have one more.
 const EXIT_CODES: &str =
     "Exit codes:\n  0  it is done\n  2  wrong usage; a file or the database cannot be read or written";
 
@@ -56,6 +60,9 @@ pub enum Command {
     Import(ImportArgs),
     /// Export users as a CSV file.
     Export(Box<ExportArgs>),
+    /// Accounts that are with nobody, as a file to fill in.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Links(LinksCommand),
     /// Undo a changeset: every record that it changed goes back to what it was.
     Undo(UndoArgs),
     /// Print the records that differ between two versions of the directory.
@@ -78,7 +85,7 @@ pub struct Setup<'a> {
 enum Outcome {
     /// It is done.
     Done,
-    /// The file has errors, or records are blocked, and nothing was changed.
+    /// The file has errors, records are blocked, or a run failed, and nothing was changed.
     Refused,
 }
 
@@ -90,7 +97,16 @@ struct ReaderGone;
 /// Runs a command. Errors are written to standard error; the code says how it ended: 0 done, 1 the file to import has
 /// errors, or records of an undo are blocked, and nothing was changed, 2 anything else.
 pub async fn run(command: Command, setup: &Setup<'_>) -> ExitCode {
-    match dispatch(command, setup).await {
+    exit_code(dispatch(command, setup).await)
+}
+
+/// Runs an integration, as `roster run` does; the code says how it ended, as that of [`run`].
+pub async fn run_integration(args: RunArgs, connectors: Connectors, setup: &Setup<'_>) -> ExitCode {
+    exit_code(Box::pin(run::run(args, connectors, setup)).await)
+}
+
+fn exit_code(ended: anyhow::Result<Outcome>) -> ExitCode {
+    match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
@@ -115,6 +131,7 @@ async fn dispatch(command: Command, setup: &Setup<'_>) -> anyhow::Result<Outcome
         Command::Demo(args) => Box::pin(demo::run(args, setup)).await,
         Command::Import(args) => Box::pin(import::run(args, setup)).await,
         Command::Export(args) => Box::pin(export::run(*args, setup)).await,
+        Command::Links(command) => Box::pin(links::run(command, setup)).await,
         Command::Undo(args) => Box::pin(undo::run(args, setup)).await,
         Command::Diff(args) => Box::pin(diff::run(args, setup)).await,
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use roster::config::{Config, Store};
+use roster::config::{Config, Store, Tools};
 use roster::{cli, graphql, serve};
 
 #[global_allocator]
@@ -26,6 +26,13 @@ struct Command {
 enum Task {
     /// Serve the directory over HTTP.
     Serve(Box<Config>),
+    /// Read an integration's tool: all of what it says, or nothing.
+    Run {
+        #[command(flatten)]
+        args: cli::RunArgs,
+        #[command(flatten)]
+        tools: Tools,
+    },
     #[command(flatten)]
     Other(cli::Command),
 }
@@ -37,6 +44,8 @@ async fn main() -> ExitCode {
         command = Command::parse_from(std::env::args_os().chain(["serve".into()]));
     }
     let Command { store, task } = command;
+    let database_url = store.database_url();
+    let setup = cli::Setup { database_url: database_url.expose(), data_dir: &store.data_dir, sdl: graphql::sdl };
     match task {
         None => ExitCode::from(2),
         Some(Task::Serve(config)) => {
@@ -45,17 +54,18 @@ async fn main() -> ExitCode {
             }
             match serve::serve(&store, &config).await {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(error) => {
-                    let _ = writeln!(std::io::stderr(), "roster: {error:#}");
-                    ExitCode::from(2)
-                }
+                Err(error) => failed(&error),
             }
         }
-        Some(Task::Other(command)) => {
-            let database_url = store.database_url();
-            let setup =
-                cli::Setup { database_url: database_url.expose(), data_dir: &store.data_dir, sdl: graphql::sdl };
-            cli::run(command, &setup).await
-        }
+        Some(Task::Run { args, tools }) => match serve::connectors(&tools) {
+            Ok(connectors) => cli::run_integration(args, connectors, &setup).await,
+            Err(error) => failed(&error),
+        },
+        Some(Task::Other(command)) => cli::run(command, &setup).await,
     }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "roster: {error:#}");
+    ExitCode::from(2)
 }

@@ -184,7 +184,7 @@ async fn write_org_units(directory: &Directory, args: &ExportArgs, sink: &mut Si
 }
 
 /// Where an export goes.
-enum Sink {
+pub(super) enum Sink {
     StandardOutput,
     /// Something that is no file, such as a pipe, and cannot be replaced.
     Direct(File),
@@ -193,7 +193,7 @@ enum Sink {
 }
 
 impl Sink {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         if path == Path::new("-") {
             return Ok(Self::StandardOutput);
         }
@@ -213,7 +213,7 @@ impl Sink {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::StandardOutput => print_bytes(bytes),
             Self::Direct(file) => Ok(file.write_all(bytes)?),
@@ -222,7 +222,7 @@ impl Sink {
     }
 
     /// Puts a whole file in its place.
-    fn finish(self, path: &Path) -> io::Result<()> {
+    pub(super) fn finish(self, path: &Path) -> io::Result<()> {
         match self {
             Self::StandardOutput | Self::Direct(_) => Ok(()),
             Self::Beside(file) => {

@@ -194,18 +194,24 @@ impl ImportArgs {
                 ignore_unknown: self.ignore_unknown_columns,
                 ..Mapping::default()
             },
-            encoding: self.encoding.map(|encoding| match encoding {
-                EncodingName::Utf8 => Encoding::Utf8,
-                EncodingName::Utf16Le => Encoding::Utf16Le,
-                EncodingName::Utf16Be => Encoding::Utf16Be,
-                EncodingName::Windows1252 => Encoding::Windows1252,
-            }),
+            encoding: self.encoding.map(Into::into),
             delimiter: self.delimiter,
             raw: self.raw,
             confirm_removals: self.confirm_removals,
             ..ImportOptions::default()
         }
         .limited(if self.org_units { ImportKind::OrgUnits } else { ImportKind::Users }))
+    }
+}
+
+impl From<EncodingName> for Encoding {
+    fn from(encoding: EncodingName) -> Self {
+        match encoding {
+            EncodingName::Utf8 => Self::Utf8,
+            EncodingName::Utf16Le => Self::Utf16Le,
+            EncodingName::Utf16Be => Self::Utf16Be,
+            EncodingName::Windows1252 => Self::Windows1252,
+        }
     }
 }
 
@@ -218,7 +224,7 @@ fn write_errors(file: &File, options: &ImportOptions, report: &ImportReport, pat
 
 /// Opens a file that can be read twice: the file itself, or what comes from standard input or a pipe in a file without a
 /// name.
-async fn open(path: &Path, spool: &Path, limit: u64) -> io::Result<File> {
+pub(super) async fn open(path: &Path, spool: &Path, limit: u64) -> io::Result<File> {
     if path == Path::new("-") {
         return spooled(io::stdin(), spool, limit).await;
     }
@@ -248,7 +254,7 @@ async fn spooled(from: impl Read + Send + 'static, folder: &Path, limit: u64) ->
     receive.await.map_err(io::Error::other)?
 }
 
-fn delimiter(text: &str) -> Result<u8, String> {
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\n' | b'\r') => {
             Ok(*byte)

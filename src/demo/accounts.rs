@@ -78,6 +78,7 @@ fn account(population: &Population, tool: IntegrationKind, user: u64) -> Option<
         email,
         display_name: Some(display_name),
         is_bot: false,
+        is_gone: false,
     })
 }
 
@@ -97,6 +98,7 @@ fn bot_account(tool: IntegrationKind, bot: u64, seed: u64) -> SyncedAccount {
         email: bot.is_multiple_of(2).then(|| format!("{username}@bots.example")),
         username: Some(username),
         is_bot: true,
+        is_gone: false,
     }
 }
 

@@ -25,7 +25,7 @@ mod rename;
 mod retype;
 mod values;
 
-pub(super) use circle::find_circles;
+pub(super) use circle::{Circle, find_circles};
 pub(super) use make::new_attribute;
 pub use rename::{Renamed, ValueRename};
 pub use retype::{Retype, Retyped};

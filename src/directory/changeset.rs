@@ -11,8 +11,9 @@ use entity::{IntegrationAccountId, UserId};
 use entity::{integration_account, user_email};
 use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
 
-use super::association::Stamp;
+use super::association::{Ongoing, Stamp};
 use super::error::{Error, Result};
+use super::lock::KeptOut;
 use super::{Actor, Directory};
 use crate::record::{Record, RecordId, UserRecord};
 
@@ -50,6 +51,10 @@ pub(super) struct Changeset {
     pub(super) referred: HashSet<UserId>,
     /// The emails of users that have been made from accounts.
     pub(super) detected: Vec<String>,
+    /// Accounts that did not come to the user who has their email, since that one is locked.
+    pub(super) kept_out: Vec<KeptOut>,
+    /// By which rules accounts are associated, and what that has come to.
+    pub(super) ongoing: Box<Ongoing>,
     /// The keys of the attributes whose values name users.
     user_keys: Vec<String>,
 }
@@ -68,6 +73,7 @@ impl Changeset {
             .map(|attribute| attribute.key.clone())
             .collect();
         let transaction = Arc::new(transaction);
+        let ongoing = Ongoing::begin(&directory.index());
         Ok(Self {
             directory: directory.clone(),
             writing: Writing::Here(Writer::new(directory, transaction.clone(), number)),
@@ -84,8 +90,15 @@ impl Changeset {
             left: HashMap::new(),
             referred: HashSet::new(),
             detected: Vec::new(),
+            kept_out: Vec::new(),
+            ongoing: Box::new(ongoing),
             user_keys,
         })
+    }
+
+    /// What is being done.
+    pub(super) fn kind(&self) -> ChangesetKind {
+        self.kind
     }
 
     /// When the changeset is made: one time for all its records.
@@ -141,6 +154,7 @@ impl Changeset {
                 }
             }
             for email in new.into_iter().filter(|email| !old.contains(email)) {
+                self.note_email(&email);
                 self.emails.insert(email, Some(id));
             }
         }
@@ -235,7 +249,7 @@ impl Changeset {
 
     /// One user, with what this changeset has done so far.
     pub(super) async fn user(&self, id: UserId) -> Result<UserRecord> {
-        self.users(&[id]).await?.remove(&id).ok_or_else(|| super::missing(id))
+        self.users(&[id]).await?.remove(&id).ok_or_else(|| self.directory.gone_user(id))
     }
 
     /// The accounts that `condition` selects from the table, with what this changeset has done to them so far.

@@ -21,10 +21,14 @@ const USERS: Text = Text {
         ("email", Kind::Plain),
         ("attributes", Kind::Json),
         ("is_automatic", Kind::Plain),
+        ("is_locked", Kind::Plain),
+        ("reviewed_at", Kind::Plain),
+        ("reviewed_by", Kind::Plain),
         ("version", Kind::Plain),
         ("created_at", Kind::Plain),
         ("updated_at", Kind::Plain),
         ("SELECT email FROM user_email WHERE user_id = \"user\".id AND NOT is_primary", Kind::Emails),
+        ("SELECT merged_id FROM user_merged_id WHERE user_id = \"user\".id", Kind::Ids),
     ],
     condition: "true",
 };
@@ -37,10 +41,14 @@ struct UserRow(
     String,
     serde_json::Value,
     Truth,
+    Truth,
+    Option<DateTime<Utc>>,
+    Option<String>,
     i64,
     DateTime<Utc>,
     DateTime<Utc>,
     Option<BTreeSet<String>>,
+    Option<BTreeSet<UserId>>,
 );
 
 const ACCOUNTS: Text = Text {
@@ -56,6 +64,7 @@ const ACCOUNTS: Text = Text {
         ("status", Kind::Plain),
         ("user_id", Kind::Uuid),
         ("rule", Kind::Plain),
+        ("evidence", Kind::Plain),
         ("associated_by", Kind::Plain),
         ("associated_at", Kind::Plain),
         ("version", Kind::Plain),
@@ -78,6 +87,7 @@ struct AccountRow(
     AccountStatus,
     Owner,
     AssociationRule,
+    Option<String>,
     String,
     DateTime<Utc>,
     i64,
@@ -123,10 +133,21 @@ pub(super) async fn accounts_of(
 
 impl UserRow {
     fn into_entry(self) -> (UserId, UserRecord) {
-        let Self(id, name, email, attributes, is_automatic, version, created_at, updated_at, further_emails) = self;
-        let is_automatic = is_automatic.holds();
-        let row = user::Model { id, name, email, attributes, is_automatic, version, created_at, updated_at };
-        (id, UserRecord { row, further_emails: further_emails.unwrap_or_default() })
+        let row = user::Model {
+            id: self.0,
+            name: self.1,
+            email: self.2,
+            attributes: self.3,
+            is_automatic: self.4.holds(),
+            is_locked: self.5.holds(),
+            reviewed_at: self.6,
+            reviewed_by: self.7,
+            version: self.8,
+            created_at: self.9,
+            updated_at: self.10,
+        };
+        let further_emails = self.11.unwrap_or_default();
+        (row.id, UserRecord { row, further_emails, merged_ids: self.12.unwrap_or_default() })
     }
 }
 
@@ -143,11 +164,12 @@ impl AccountRow {
             status: self.7,
             user_id: self.8.0,
             rule: self.9,
-            associated_by: self.10,
-            associated_at: self.11,
-            version: self.12,
-            created_at: self.13,
-            updated_at: self.14,
+            evidence: self.10,
+            associated_by: self.11,
+            associated_at: self.12,
+            version: self.13,
+            created_at: self.14,
+            updated_at: self.15,
         }
     }
 }

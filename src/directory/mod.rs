@@ -7,6 +7,7 @@ mod attribute;
 mod changeset;
 mod clock;
 mod complete;
+mod connectors;
 pub mod csv;
 mod diff;
 mod draft;
@@ -17,34 +18,58 @@ mod follow;
 mod history;
 mod integration;
 mod integration_account;
+mod lease;
 mod live;
+mod lock;
 mod manager;
+mod merge;
 mod org_unit;
 mod past;
 mod preview;
 mod rehearsal;
+mod repoint;
+mod run;
 mod scan;
 mod show;
+mod split;
+mod suggestion;
 mod tree;
 mod undo;
 mod user;
 
+pub use association::{
+    AccountLink, AssociationChange, AssociationConflict, ConflictKind, ConflictPlace, IntegrationChoice, LinkRefusal,
+    LinkReport, Outcome as RuleOutcome, Part, RulesChange, RulesOutcome, Simulation, Tried, UnmatchedQuery,
+    WhyAssociated,
+};
 pub use attribute::{AttributeChange, NewAttribute, Renamed, Retype, Retyped, ValueRename};
 pub use clock::{Clock, Stepped};
+pub use connectors::{Connectors, Environment};
 pub use diff::{DiffKind, DiffQuery, FieldChange, RecordDiff};
 pub use draft::{ApplyOptions, ColumnMapping, Draft, DraftPage, DraftReport, Impact, Moved, Mover, NewDraft, Progress};
 pub use error::{Error, Result, Source};
 pub use explain::ExplainedBy;
 pub use history::{ChangePage, HistoryEntry, Range};
-pub use integration::{IntegrationChange, NewIntegration};
+pub use integration::{
+    IntegrationChange, IntegrationSetup, KeyError, Keys, NewCredential, NewIntegration, Secret, VARIABLES,
+};
 pub use integration_account::{AccountQuery, IdRange, SyncMode, SyncOutcome, SyncedAccount};
 pub(crate) use manager::manager_attribute;
+pub use merge::{
+    Merge, MergeChoice, MergeField, MergePart, MergePin, MergePlan, MergePreview, Merged, SharedIntegration,
+};
 pub use org_unit::generate;
 pub use org_unit::{NewOrgUnit, OrgUnitChange};
 pub(crate) use org_unit::{members, read_stored, select};
 pub use past::{AsOf, MembersChange, Moment, Moved as MovedMembers, NAMED as NAMED_MEMBERS};
 pub use preview::{ConditionCount, OrgUnitDraft, OrgUnitPreview, Warning, WarningKind};
 pub use rehearsal::{ChangeCount, Rehearsal};
+pub use run::{Run, RunOptions, RunProgress, RunReport, RunWarning};
+pub use split::{Split, SplitOutcome, SplitPlan, SplitPreview, SplitSide};
+pub use suggestion::{
+    ACCEPT, Accept, ClusterPage, Decided, DecisionPlace, MergeCluster, SUGGEST, Subject, Suggestion, SuggestionPage,
+    SuggestionPlace, SuggestionQuery,
+};
 pub use tree::{OrgUnitOverlap, OrgUnitTree};
 pub use undo::{Blocked, UndoOptions, UndoReport};
 pub use user::{NewUser, UserChange};
@@ -80,12 +105,17 @@ struct Inner {
     /// Where files without names are kept.
     spool: OnceLock<PathBuf>,
     jobs: draft::Jobs,
-    /// Told each time that work on a draft ends.
+    /// Told each time that work on a draft or a run ends.
     job_done: tokio::sync::Notify,
     /// How many drafts are compared at a time.
     comparisons: tokio::sync::Semaphore,
+    /// How tools are reached.
+    connectors: OnceLock<Connectors>,
+    runs: run::Jobs,
     versions: live::Versions,
     past: past::Past,
+    /// The book of identities, for suggestions.
+    keeper: suggestion::Keeper,
     /// Of a rehearsal: what its change begins from, and how much it changes.
     stage: Option<Mutex<rehearsal::Stage>>,
 }
@@ -120,7 +150,10 @@ impl Directory {
             jobs: draft::Jobs::default(),
             job_done: tokio::sync::Notify::new(),
             comparisons: tokio::sync::Semaphore::new(COMPARISONS),
+            connectors: OnceLock::new(),
+            runs: run::Jobs::default(),
             past: past::Past::new(),
+            keeper: suggestion::Keeper::default(),
             stage: stage.map(Mutex::new),
         }))
     }

@@ -94,8 +94,8 @@ impl Directory {
                     created_at: changeset.now(),
                     updated_at: changeset.now(),
                 },
-                pinned: new.pinned,
-                excluded: new.excluded,
+                pinned: index.current_users(new.pinned),
+                excluded: index.current_users(new.excluded),
             };
             check_place(&index, &record)?;
             record
@@ -129,8 +129,8 @@ impl Directory {
                 after.row.filter = store(&index, filter)?;
             }
             after.row.scope = change.scope.unwrap_or(after.row.scope);
-            after.pinned = change.pinned.unwrap_or(after.pinned);
-            after.excluded = change.excluded.unwrap_or(after.excluded);
+            after.pinned = change.pinned.map_or(after.pinned, |users| index.current_users(users));
+            after.excluded = change.excluded.map_or(after.excluded, |users| index.current_users(users));
             check_place(&index, &after)?;
             (before, after)
         };

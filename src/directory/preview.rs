@@ -89,6 +89,7 @@ impl Directory {
         let pinned = draft.pinned.or_else(|| saved.map(|saved| saved.pinned.clone())).unwrap_or_default();
         let excluded = draft.excluded.or_else(|| saved.map(|saved| saved.excluded.clone())).unwrap_or_default();
         let checked = filter.as_ref().map(|filter| check(&index, filter)).transpose()?;
+        let (pinned, excluded) = (index.current_users(pinned), index.current_users(excluded));
         check_pins(&index, &pinned, &excluded)?;
         let id = draft.id.unwrap_or_else(|| self.clock().id());
         Tree::stored(&index).check_ties(id, parent_id, scope, checked.as_ref())?;

@@ -71,6 +71,12 @@ impl Rehearsal {
         self.0.stage().map_or(0, |stage| stage.base.version())
     }
 
+    /// The index from which the change began, and the one that it led to.
+    pub(super) fn indexes(&self) -> (Index, Index) {
+        let after = self.0.snapshot();
+        (self.0.stage().map_or_else(|| after.clone(), |stage| stage.base.clone()), after)
+    }
+
     /// The org units whose members change, with those that come and go, by their paths. Of whom they gain and lose, the
     /// first `who` each.
     ///

@@ -1,6 +1,7 @@
 //! Reading whole tables, fast: many rows come as one JSON text, which costs both drivers a fraction of what as many
 //! rows of columns do.
 
+use entity::integration_account::AccountStatus;
 use entity::{IntegrationAccountId, IntegrationId, UserId};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, Statement, Value};
 use serde::Deserialize;
@@ -52,6 +53,7 @@ struct AccountLine<'a> {
     #[serde(borrow)]
     display_name: Option<Cow<'a, str>>,
     is_bot: Truth,
+    status: AccountStatus,
     user_id: Owner,
 }
 
@@ -104,6 +106,8 @@ pub(super) enum Kind {
     Json,
     /// Not a column but a statement that selects emails: all of them as one list, or null.
     Emails,
+    /// Not a column but a statement that selects merged ids: all of them as one list, or null.
+    Ids,
 }
 
 const USERS: Text = Text {
@@ -122,6 +126,7 @@ const ACCOUNTS: Text = Text {
         ("email", Kind::Plain),
         ("display_name", Kind::Plain),
         ("is_bot", Kind::Plain),
+        ("status", Kind::Plain),
         ("user_id", Kind::Uuid),
     ],
     condition: "true",
@@ -164,6 +169,8 @@ impl Kind {
             (Self::Uuid, _) => format!("lower(hex({column}))"),
             (Self::Json, _) => format!("json({column})"),
             (Self::Emails, DbBackend::Postgres) => format!("(SELECT json_agg(email) FROM ({column}) AS list)"),
+            (Self::Ids, DbBackend::Postgres) => format!("(SELECT json_agg(merged_id) FROM ({column}) AS list)"),
+            (Self::Ids, _) => format!("(SELECT json_group_array(lower(hex(merged_id))) FROM ({column}))"),
             (Self::Emails, _) => format!("(SELECT json_group_array(email) FROM ({column}))"),
         }
     }
@@ -190,6 +197,7 @@ impl AccountLine<'_> {
             email: self.email.as_deref(),
             display_name: self.display_name.as_deref(),
             is_bot: self.is_bot.holds(),
+            is_gone: self.status == AccountStatus::Gone,
             user_id: self.user_id.0,
         }
     }
@@ -269,7 +277,8 @@ pub(super) async fn load(database: &Database) -> Result<Index> {
     let version = last_number(&transaction).await?;
     let attributes = attribute::load_all(&transaction).await?;
     let integrations = integration::load_all(&transaction).await?;
-    let mut loader = Loader::new(version, attributes, integrations);
+    let rules = entity::association_rules::Entity::find().one(&transaction).await?;
+    let mut loader = Loader::new(version, attributes, integrations).with_rules(rules);
     let count = |count: u64| usize::try_from(count).unwrap_or_default();
     loader.reserve(
         count(entity::user::Entity::find().count(&transaction).await?),
@@ -292,6 +301,7 @@ pub(super) async fn load(database: &Database) -> Result<Index> {
         Ok(())
     })
     .await?;
+    marks(&transaction, &mut loader).await?;
     let backend = transaction.get_database_backend();
     let mut text = read(&transaction, ACCOUNTS.statement(backend, "id", None, ROWS)).await?;
     loop {
@@ -325,5 +335,40 @@ async fn further_emails(connection: &impl ConnectionTrait) -> Result<std::collec
         for line in &lines {
             found.entry(line.user_id).or_default().push(line.email.to_string());
         }
+    }
+}
+
+/// Hands to `loader` who is locked or reviewed, and the ids that stand for users since others became part of them.
+async fn marks(connection: &impl ConnectionTrait, loader: &mut Loader) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Marked(Uuid, Truth, Truth);
+    #[derive(Deserialize)]
+    struct Merged(Uuid, Uuid);
+    const MARKED: Text = Text {
+        table: "\"user\"",
+        columns: &[("id", Kind::Uuid), ("is_locked", Kind::Plain), ("reviewed_at IS NOT NULL", Kind::Plain)],
+        condition: "(is_locked OR reviewed_at IS NOT NULL)",
+    };
+    const MERGED: Text = Text {
+        table: "user_merged_id",
+        columns: &[("merged_id", Kind::Uuid), ("user_id", Kind::Uuid)],
+        condition: "true",
+    };
+    let backend = connection.get_database_backend();
+    let mut after: Option<Value> = None;
+    loop {
+        let text = read(connection, MARKED.statement(backend, "id", after, ROWS)).await?;
+        let lines: Vec<Marked> = parse(&text)?;
+        let Some(last) = lines.last() else { break };
+        after = Some(last.0.into());
+        lines.iter().for_each(|line| loader.mark(UserId(line.0), line.1.holds(), line.2.holds()));
+    }
+    let mut after: Option<Value> = None;
+    loop {
+        let text = read(connection, MERGED.statement(backend, "merged_id", after, ROWS)).await?;
+        let lines: Vec<Merged> = parse(&text)?;
+        let Some(last) = lines.last() else { return Ok(()) };
+        after = Some(last.0.into());
+        lines.iter().for_each(|line| loader.merged_id(UserId(line.0), UserId(line.1)));
     }
 }

@@ -42,25 +42,49 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
             "createdAt": time(row.created_at),
             "updatedAt": time(row.updated_at),
         }),
-        Record::Integration(row) => json!({
-            "id": row.id.to_global(),
-            "kind": row.kind,
-            "name": row.name,
-            "version": row.version,
-            "createdAt": time(row.created_at),
-            "updatedAt": time(row.updated_at),
-        }),
-        Record::User(record) => json!({
-            "id": record.row.id.to_global(),
-            "name": record.row.name,
-            "email": record.row.email,
-            "furtherEmails": record.further_emails,
-            "isAutomatic": record.row.is_automatic,
-            "attributes": values(index, &record.row.attributes),
-            "version": record.row.version,
-            "createdAt": time(record.row.created_at),
-            "updatedAt": time(record.row.updated_at),
-        }),
+        Record::Integration(row) => {
+            let mut shown = json!({
+                "id": row.id.to_global(),
+                "kind": row.kind,
+                "name": row.name,
+                "version": row.version,
+                "createdAt": time(row.created_at),
+                "updatedAt": time(row.updated_at),
+            });
+            // Those whose accounts are only reported have no such members.
+            if let Some(settings) = &row.settings {
+                shown["settings"] = settings.clone();
+            }
+            if let Some(minutes) = row.schedule_minutes {
+                shown["scheduleMinutes"] = json!(minutes);
+            }
+            shown
+        }
+        Record::User(record) => {
+            let mut shown = json!({
+                "id": record.row.id.to_global(),
+                "name": record.row.name,
+                "email": record.row.email,
+                "furtherEmails": record.further_emails,
+                "isAutomatic": record.row.is_automatic,
+                "attributes": values(index, &record.row.attributes),
+                "version": record.row.version,
+                "createdAt": time(record.row.created_at),
+                "updatedAt": time(record.row.updated_at),
+            });
+            // Of few users there is more to say.
+            if !record.merged_ids.is_empty() {
+                shown["mergedIds"] = record.merged_ids.iter().map(|id| id.to_global()).collect();
+            }
+            if record.row.is_locked {
+                shown["isLocked"] = true.into();
+            }
+            if let Some(at) = record.row.reviewed_at {
+                shown["reviewedAt"] = time(at).into();
+                shown["reviewedBy"] = record.row.reviewed_by.clone().into();
+            }
+            shown
+        }
         Record::IntegrationAccount(row) => json!({
             "id": row.id.to_global(),
             "integrationId": row.integration_id.to_global(),
@@ -72,8 +96,28 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
             "status": row.status,
             "userId": row.user_id.map(GlobalId::to_global),
             "rule": row.rule,
+            "evidence": row.evidence,
             "associatedBy": row.associated_by,
             "associatedAt": time(row.associated_at),
+            "version": row.version,
+            "createdAt": time(row.created_at),
+            "updatedAt": time(row.updated_at),
+        }),
+        Record::AssociationRules(row) => json!({
+            "id": row.id.to_global(),
+            "email": row.rules.email,
+            "detected": row.rules.detected,
+            "ignorePlusTags": row.rules.ignores_plus_tags,
+            "aliasDomains": row.rules.alias_domains,
+            "excludedEmails": row.rules.excluded_emails,
+            "excludedNames": row.rules.excluded_names,
+            "botNames": row.rules.bot_names,
+            "integrations": row.rules.integrations.iter().map(|own| json!({
+                "integrationId": own.integration_id.to_global(),
+                "email": own.email,
+                "detected": own.detected,
+                "isTrusted": own.is_trusted,
+            })).collect::<Vec<_>>(),
             "version": row.version,
             "createdAt": time(row.created_at),
             "updatedAt": time(row.updated_at),

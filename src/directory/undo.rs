@@ -196,7 +196,7 @@ impl Undo {
         let from = changeset.transaction();
         let log = Log::open(from, number).await?;
         let mut few = Vec::new();
-        for noun in [Noun::Attribute, Noun::Integration, Noun::OrgUnit] {
+        for noun in [Noun::Attribute, Noun::Integration, Noun::OrgUnit, Noun::AssociationRules] {
             for made in [false, true] {
                 let mut next = log.places_of(noun, made);
                 while let Some(places) = next {
@@ -287,7 +287,10 @@ impl Undo {
                     match id {
                         RecordId::User(user) => named.extend(keys.iter().filter_map(|key| index.refers_to(key, user))),
                         RecordId::IntegrationAccount(account) => named.extend(index.owner_of(account)),
-                        RecordId::Attribute(_) | RecordId::Integration(_) | RecordId::OrgUnit(_) => {}
+                        RecordId::Attribute(_)
+                        | RecordId::Integration(_)
+                        | RecordId::OrgUnit(_)
+                        | RecordId::AssociationRules(_) => {}
                     }
                 }
                 named.into_iter().filter(|user| self.log.made.contains(user)).map(RecordId::User).collect()

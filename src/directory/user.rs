@@ -82,11 +82,15 @@ impl Directory {
                 email,
                 attributes,
                 is_automatic: false,
+                is_locked: false,
+                reviewed_at: None,
+                reviewed_by: None,
                 version: changeset.number(),
                 created_at: changeset.now(),
                 updated_at: changeset.now(),
             },
             further_emails: further,
+            merged_ids: BTreeSet::new(),
         };
         user.further_emails.remove(&user.row.email);
         put_user(&mut changeset, None, user).await?;
@@ -102,6 +106,7 @@ impl Directory {
     pub async fn update_user(&self, actor: &Actor, id: UserId, change: UserChange) -> Result<()> {
         check_lengths(change.further_emails.as_deref().unwrap_or_default(), &change.attributes)?;
         let mut changeset = self.begin(ChangesetKind::User, actor).await?;
+        let id = self.current_user(id);
         let before = changeset.user(id).await?;
         expect_version(id, change.expected_version, before.row.version)?;
         let mut violations = Vec::new();
@@ -252,7 +257,7 @@ impl Directory {
             return index.user_with_email(email.as_str()).ok_or_else(|| unknown_user(reference));
         }
         let id = UserId::parse(reference).map_err(|why| Error::invalid("id", "WRONG_ID", why))?;
-        if index.has_user(id) { Ok(id) } else { Err(missing(id)) }
+        index.current_user(id).ok_or_else(|| missing(id))
     }
 }
 

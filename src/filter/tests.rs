@@ -49,6 +49,8 @@ fn with_catalogue<T>(with: impl FnOnce(&Catalogue<'_>) -> T) -> T {
         kind: IntegrationKind::GitHub,
         name: "Acme".to_owned(),
         name_key: "acme".to_owned(),
+        settings: None,
+        schedule_minutes: None,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,

@@ -13,7 +13,7 @@ use super::error::{Failure, Result};
 use super::integration::DeleteIntegrationInput;
 use super::integration_account::{LinkIntegrationAccountInput, UnlinkIntegrationAccountInput};
 use super::org_unit::{DeleteOrgUnitInput, MoveOrgUnitInput, OrgUnit, UpdateOrgUnitInput};
-use super::user::{DeleteUserInput, UpdateUserInput, User};
+use super::user::{DeleteUserInput, MergeUsersInput, SplitUserInput, UpdateUserInput, User};
 use crate::directory::{Actor, ChangeCount, Directory, Error, Rehearsal};
 use crate::filter;
 use crate::index::UnitDifference;
@@ -30,6 +30,10 @@ pub(crate) enum ChangeInput {
     UpdateUser(UpdateUserInput),
     /// As by `deleteUser`.
     DeleteUser(DeleteUserInput),
+    /// As by `mergeUsers`.
+    MergeUsers(MergeUsersInput),
+    /// As by `splitUser`.
+    SplitUser(SplitUserInput),
     /// As by `updateAttribute`.
     UpdateAttribute(UpdateAttributeInput),
     /// As by `changeAttributeType`.
@@ -57,6 +61,8 @@ impl ChangeInput {
         match self {
             Self::UpdateUser(input) => input.make(directory, actor).await.map(drop),
             Self::DeleteUser(input) => input.make(directory, actor).await.map(drop),
+            Self::MergeUsers(input) => input.make(directory, actor).await.map(drop),
+            Self::SplitUser(input) => input.make(directory, actor).await.map(drop),
             Self::UpdateAttribute(input) => input.make(directory, actor).await.map(drop),
             Self::ChangeAttributeType(input) => input.make(directory, actor).await.map(drop),
             Self::DeleteAttribute(input) => input.make(directory, actor).await.map(drop),
@@ -77,6 +83,17 @@ pub(crate) struct ChangePreview {
     rehearsal: Rehearsal,
     refusal: Option<ChangeRefusal>,
     impact: Vec<UnitDifference>,
+}
+
+impl ChangePreview {
+    /// What a change that was tried out has led to.
+    ///
+    /// # Errors
+    /// Where the comparison of org units fails.
+    pub(crate) async fn of(rehearsal: Rehearsal, refused: Option<Error>) -> Result<Self> {
+        let impact = if refused.is_none() { rehearsal.impact(WHO).await? } else { Vec::new() };
+        Ok(Self { rehearsal, refusal: refused.map(refusal), impact })
+    }
 }
 
 #[Object(use_type_description)]
@@ -114,17 +131,22 @@ impl ChangePreview {
         ctx: &Context<'_>,
         #[graphql(desc = "At most so many; 1 to 1,000.", default = 25)] first: i32,
     ) -> Result<Vec<OrgUnitImpact>> {
-        let (index, first) = (ctx.directory()?.index(), at_most(first, UNITS)?);
-        let show = |difference: &UnitDifference| {
-            let unit = OrgUnit::new(index.org_unit(difference.org_unit)?.clone());
-            Some(OrgUnitImpact { unit, difference: difference.clone() })
-        };
-        Ok(self.impact.iter().take(first).filter_map(show).collect())
+        OrgUnitImpact::list(ctx, &self.impact, first)
     }
 }
 
+/// Has work done in a task of its own, as mutations are: a client that goes away leaves no transaction open.
+///
+/// # Errors
+/// Those of the work.
+pub(crate) async fn in_its_own_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T> {
+    Ok(tokio::spawn(work).await.map_err(Error::internal)??)
+}
+
 /// How many items a list is to have at most.
-fn at_most(first: i32, most: usize) -> Result<usize> {
+pub(crate) fn at_most(first: i32, most: usize) -> Result<usize> {
     match usize::try_from(first) {
         Ok(first) if (1..=most).contains(&first) => Ok(first),
         _ => Err(Failure::invalid("first", "OUT_OF_BOUNDS", format!("`first` is from 1 to {most}, not {first}"))),
@@ -171,6 +193,21 @@ pub(crate) struct ChangeTotal {
 pub(crate) struct OrgUnitImpact {
     unit: OrgUnit,
     difference: UnitDifference,
+}
+
+impl OrgUnitImpact {
+    /// The first of some differences.
+    ///
+    /// # Errors
+    /// `Invalid`, where `first` is out of bounds.
+    pub(super) fn list(ctx: &Context<'_>, impact: &[UnitDifference], first: i32) -> Result<Vec<Self>> {
+        let (index, first) = (ctx.directory()?.index(), at_most(first, UNITS)?);
+        let show = |difference: &UnitDifference| {
+            let unit = OrgUnit::new(index.org_unit(difference.org_unit)?.clone());
+            Some(Self { unit, difference: difference.clone() })
+        };
+        Ok(impact.iter().take(first).filter_map(show).collect())
+    }
 }
 
 #[Object(use_type_description)]
@@ -238,21 +275,15 @@ impl ChangePreviewQuery {
     ) -> Result<ChangePreview> {
         let directory = ctx.directory()?;
         let (rehearsal, actor) = (Rehearsal::begin(directory), ctx.actor());
-        // In a task of its own, as mutations are: a client that goes away leaves no transaction open.
-        let made = tokio::spawn(async move {
-            let made = change.make(rehearsal.directory(), &actor).await;
-            (rehearsal, made)
-        });
-        let (rehearsal, made) = made.await.map_err(|error| Failure(Error::internal(error)))?;
-        let refusal = match made {
-            Ok(()) => None,
-            Err(Failure(error @ (Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull(_)))) => {
-                return Err(error.into());
+        let made = in_its_own_task(async move {
+            match change.make(rehearsal.directory(), &actor).await {
+                Ok(()) => Ok((rehearsal, None)),
+                Err(Failure(error @ (Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull(_)))) => Err(error),
+                Err(Failure(error)) => Ok((rehearsal, Some(error))),
             }
-            Err(Failure(error)) => Some(refusal(error)),
-        };
-        let impact = if refusal.is_none() { rehearsal.impact(WHO).await? } else { Vec::new() };
-        Ok(ChangePreview { rehearsal, refusal, impact })
+        });
+        let (rehearsal, refused) = made.await?;
+        ChangePreview::of(rehearsal, refused).await
     }
 }
 

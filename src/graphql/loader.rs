@@ -18,11 +18,12 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::task::AtomicWaker;
 use tokio::sync::mpsc;
 
-use entity::{IntegrationAccountId, IntegrationId, OrgUnitId, UserId, integration_account};
+use entity::{IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+use entity::{integration_account, integration_credential, integration_state};
 
 use super::as_of::{At, Versions};
 use super::error::Failure;
-use crate::directory::{Directory, Error};
+use crate::directory::{Directory, Error, Run};
 use crate::index::{Index, Reason};
 use crate::record::{OrgUnitRecord, UserRecord};
 
@@ -55,6 +56,14 @@ pub(crate) struct Then<I> {
 /// Asks how many accounts an integration has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AccountCountOf(pub IntegrationId, pub At);
+
+/// Asks for what may be told of an integration's credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CredentialOf(pub IntegrationId);
+
+/// Asks for the last run of an integration, and when the next one is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct RunStateOf(pub IntegrationId);
 
 /// Asks which changeset has undone this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -279,6 +288,28 @@ impl dataloader::Loader<AccountCountOf> for Loader {
             found.extend(counts.into_iter().map(|(id, count)| (AccountCountOf(id, At::Now), count)));
         }
         Ok(found)
+    }
+}
+
+impl dataloader::Loader<CredentialOf> for Loader {
+    type Value = integration_credential::Model;
+    type Error = Error;
+
+    async fn load(&self, keys: &[CredentialOf]) -> Result<HashMap<CredentialOf, Self::Value>, Error> {
+        let ids: Vec<IntegrationId> = keys.iter().map(|key| key.0).collect();
+        let rows = self.begin().credentials_of(&ids).await?;
+        Ok(rows.into_iter().map(|(id, row)| (CredentialOf(id), row)).collect())
+    }
+}
+
+impl dataloader::Loader<RunStateOf> for Loader {
+    type Value = (integration_state::Model, Option<Run>);
+    type Error = Error;
+
+    async fn load(&self, keys: &[RunStateOf]) -> Result<HashMap<RunStateOf, Self::Value>, Error> {
+        let ids: Vec<IntegrationId> = keys.iter().map(|key| key.0).collect();
+        let states = self.begin().run_states(&ids).await?;
+        Ok(states.into_iter().map(|(id, state)| (RunStateOf(id), state)).collect())
     }
 }
 

@@ -6,6 +6,7 @@
 //! and every rule of the directory.
 
 mod as_of;
+mod association;
 mod attribute;
 mod change_preview;
 mod changeset;
@@ -22,6 +23,7 @@ mod import_org_units;
 mod integration;
 mod integration_account;
 mod loader;
+mod merge_suggestion;
 mod mutation;
 mod node;
 mod order;

@@ -2,23 +2,29 @@
 
 use async_graphql::MergedObject;
 
+use super::association::{AccountLinksMutation, AssociationRulesMutation, LinkAccountsMutation};
 use super::attribute::AttributeMutation;
 use super::changeset::ChangesetMutation;
 use super::import::ImportMutation;
 use super::import_draft::ImportDraftMutation;
 use super::import_org_units::ImportOrgUnitsMutation;
-use super::integration::IntegrationMutation;
+use super::integration::{IntegrationMutation, IntegrationRunMutation};
 use super::integration_account::IntegrationAccountMutation;
+use super::merge_suggestion::MergeSuggestionMutation;
 use super::org_unit::{GenerateMutation, OrgUnitMutation};
-use super::user::UserMutation;
+use super::user::{MergeMutation, ReviewMutation, SplitMutation, UserMutation};
 
 /// What can be done to the directory. Each mutation is one changeset: all of it happens, or nothing. Several in one
 /// request run one after the other; if one fails, those before it stay.
 #[derive(Debug, Default, MergedObject)]
 pub struct Mutation(
     UserMutation,
+    MergeMutation,
+    SplitMutation,
+    ReviewMutation,
     AttributeMutation,
     IntegrationMutation,
+    IntegrationRunMutation,
     IntegrationAccountMutation,
     OrgUnitMutation,
     GenerateMutation,
@@ -26,4 +32,8 @@ pub struct Mutation(
     ImportDraftMutation,
     ChangesetMutation,
     ImportOrgUnitsMutation,
+    MergeSuggestionMutation,
+    AssociationRulesMutation,
+    LinkAccountsMutation,
+    AccountLinksMutation,
 );

@@ -12,7 +12,7 @@ use super::context::ContextExt;
 use super::error::{Failure, Result};
 use crate::directory::{AccountQuery, DiffQuery, IdRange, Range};
 use crate::value::{GlobalId, shorten};
-use entity::{IntegrationAccountId, OrgUnitId};
+use entity::{IntegrationAccountId, IntegrationId, OrgUnitId};
 
 /// The most nodes of one page.
 const LARGEST: i32 = 100;
@@ -91,6 +91,23 @@ impl Paging {
         Ok(Range { after: window.after, before: window.before, limit: window.limit as u64, from_end: window.from_end })
     }
 
+    /// Checks the arguments of a list; `read` reads a cursor.
+    ///
+    /// # Errors
+    /// As [`Paging::window`].
+    pub(super) fn range<C>(&self, read: impl Fn(&str) -> Option<C>) -> Result<Range<C>> {
+        let window = self.window(read)?;
+        Ok(Range { after: window.after, before: window.before, limit: window.limit as u64, from_end: window.from_end })
+    }
+
+    /// Checks the arguments of a list whose cursors are ids of one noun.
+    ///
+    /// # Errors
+    /// As [`Paging::window`].
+    pub(super) fn ids<I: GlobalId>(&self) -> Result<Range<I>> {
+        self.range(|cursor| I::parse(cursor).ok())
+    }
+
     /// Checks the arguments of a list whose cursors are account ids.
     ///
     /// # Errors
@@ -162,6 +179,8 @@ pub(crate) enum Total {
     Diff(DiffQuery),
     /// As many as the changesets that changed the members of this org unit, from one version to another.
     Members(OrgUnitId, i64, i64),
+    /// As many as the runs of this integration.
+    Runs(IntegrationId),
 }
 
 /// A page of a list; `M` is what else such a list tells.
@@ -227,6 +246,7 @@ impl<N: OutputType, M: OutputType + ContainerType> Connection<N, M> {
             Total::Members(unit, from, to) => {
                 Ok(ctx.directory()?.members_changes(*unit, *from, *to, u64::MAX).await?.rows.len() as u64)
             }
+            Total::Runs(integration) => Ok(ctx.directory()?.count_runs(*integration).await?),
             Total::History(record) => Ok(ctx.directory()?.count_history(*record).await?),
         }
     }

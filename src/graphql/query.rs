@@ -2,6 +2,7 @@
 
 use async_graphql::MergedObject;
 
+use super::association::{AssociationRulesQuery, ConflictQuery, SimulateQuery, UnmatchedQuery, WhyQuery};
 use super::attribute::AttributeQuery;
 use super::change_preview::ChangePreviewQuery;
 use super::changeset::{ChangesetQuery, DiffQuery};
@@ -9,11 +10,12 @@ use super::directory::DirectoryQuery;
 use super::facet::FacetQuery;
 use super::filter_text::FilterTextQuery;
 use super::import_draft::ImportDraftQuery;
-use super::integration::IntegrationQuery;
+use super::integration::{IntegrationQuery, IntegrationRunQuery};
 use super::integration_account::{IntegrationAccountQuery, ResolveQuery};
+use super::merge_suggestion::MergeSuggestionQuery;
 use super::node::NodeQuery;
 use super::org_unit::{ExplainQuery, GenerateQuery, OrgUnitQuery, PreviewQuery, TreeQuery};
-use super::user::UserQuery;
+use super::user::{MergeQuery, SplitQuery, UserQuery};
 
 /// What can be asked of the directory. All of one request is answered from the directory as it is at its beginning, or
 /// later.
@@ -21,8 +23,11 @@ use super::user::UserQuery;
 pub struct Query(
     NodeQuery,
     UserQuery,
+    MergeQuery,
+    SplitQuery,
     AttributeQuery,
     IntegrationQuery,
+    IntegrationRunQuery,
     IntegrationAccountQuery,
     ResolveQuery,
     OrgUnitQuery,
@@ -37,4 +42,10 @@ pub struct Query(
     ImportDraftQuery,
     DiffQuery,
     ChangePreviewQuery,
+    MergeSuggestionQuery,
+    AssociationRulesQuery,
+    WhyQuery,
+    SimulateQuery,
+    UnmatchedQuery,
+    ConflictQuery,
 );

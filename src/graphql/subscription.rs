@@ -9,12 +9,18 @@ use futures_util::{Stream, StreamExt};
 use super::changeset::ChangesetSubscription;
 use super::error::{Failure, Result};
 use super::import_draft::ImportDraftSubscription;
+use super::integration::IntegrationRunSubscription;
 use super::org_unit::OrgUnitSubscription;
 use crate::directory;
 
 /// What can be followed. Each subscription has one field, and gives an answer for each event.
 #[derive(Debug, Default, MergedSubscription)]
-pub struct Subscription(ChangesetSubscription, ImportDraftSubscription, OrgUnitSubscription);
+pub struct Subscription(
+    ChangesetSubscription,
+    ImportDraftSubscription,
+    IntegrationRunSubscription,
+    OrgUnitSubscription,
+);
 
 /// A stream of the directory as a field gives it, with each item as `show` shows it.
 pub(crate) fn events<T, U>(

@@ -52,6 +52,17 @@ pub(super) async fn import_errors(
     download(&state, &id, version, "attachment; filename=\"import-errors.csv\"", &begin, parameters).await
 }
 
+/// The accounts that are with nobody, to be filled in.
+pub(super) async fn unmatched_accounts(
+    State(state): State<AppState>,
+    Extension(id): Extension<RequestId>,
+    version: Version,
+    Query(parameters): Parameters,
+) -> Response {
+    let begin = state.0.backend.unmatched_accounts_csv.clone();
+    download(&state, &id, version, "attachment; filename=\"unmatched-accounts.csv\"", &begin, parameters).await
+}
+
 /// A file to start from.
 pub(super) async fn sample(
     State(state): State<AppState>,

@@ -85,6 +85,8 @@ pub struct Backend {
     pub org_units_csv: Begin,
     /// Begins a file of the rows of an import draft that cannot be imported; `draft` names it.
     pub import_errors_csv: Begin,
+    /// Begins a CSV file of the accounts that are with nobody.
+    pub unmatched_accounts_csv: Begin,
 }
 
 /// What every handler holds; cheap to clone.

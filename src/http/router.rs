@@ -42,6 +42,7 @@ pub fn router(state: AppState) -> Router {
         .route("/export/sample.csv", get(export::sample))
         .route("/export/org-units.csv", get(export::org_units))
         .route("/export/import-errors.csv", get(export::import_errors))
+        .route("/export/unmatched-accounts.csv", get(export::unmatched_accounts))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         // The last is the outermost.

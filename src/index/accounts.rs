@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use entity::integration_account;
+use entity::integration_account::{self, AccountStatus};
 use entity::{IntegrationAccountId, IntegrationId, UserId};
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
@@ -36,6 +36,8 @@ pub struct AccountRow<'a> {
     pub display_name: Option<&'a str>,
     /// Whether a program uses it.
     pub is_bot: bool,
+    /// Whether its tool no longer has it.
+    pub is_gone: bool,
     /// Whose it is.
     pub user_id: Option<UserId>,
 }
@@ -50,6 +52,7 @@ impl<'a> From<&'a integration_account::Model> for AccountRow<'a> {
             email: row.email.as_deref(),
             display_name: row.display_name.as_deref(),
             is_bot: row.is_bot,
+            is_gone: row.status == AccountStatus::Gone,
             user_id: row.user_id,
         }
     }
@@ -76,6 +79,7 @@ pub(super) struct Identities {
     pub(super) email: Codes,
     pub(super) display_name: Codes,
     pub(super) bots: RoaringBitmap,
+    pub(super) gone: RoaringBitmap,
     pub(super) usernames: Dictionary,
     by_external: HashTable<u32>,
     pub(super) by_username: Links,
@@ -91,6 +95,7 @@ struct Identity {
     email: u32,
     display_name: u32,
     is_bot: bool,
+    is_gone: bool,
 }
 
 /// Whose the accounts are.
@@ -146,6 +151,11 @@ impl Accounts {
     fn fingerprint(&self, integration: u16, external_id: &str) -> u64 {
         // Zero says that there is none.
         self.hasher.hash_one((integration, external_id)).max(1)
+    }
+
+    /// Whether an account has an id in its tool; without one it is only claimed.
+    pub(super) fn has_external_id(&self, at: u32) -> bool {
+        self.identities.external.get(at as usize).is_some_and(|&fingerprint| fingerprint != 0)
     }
 
     pub(super) fn by_external_id(&self, integration: u16, external_id: &str) -> impl Iterator<Item = u32> {
@@ -212,6 +222,7 @@ impl Accounts {
             email: row.email.map_or(0, |email| users.email_code(email)),
             display_name: row.display_name.map_or(0, |name| users.name_code(&fold(name))),
             is_bot: row.is_bot,
+            is_gone: row.is_gone,
         }
     }
 
@@ -281,6 +292,7 @@ impl Identities {
             email: self.email.code(at),
             display_name: self.display_name.code(at),
             is_bot: self.bots.contains(at),
+            is_gone: self.gone.contains(at),
         }
     }
 
@@ -298,6 +310,9 @@ impl Identities {
         self.display_name.set(at, identity.display_name);
         if identity.is_bot {
             self.bots.insert(at);
+        }
+        if identity.is_gone {
+            self.gone.insert(at);
         }
         if identity.username != 0 {
             self.by_username.add(identity.username, at);
@@ -326,6 +341,7 @@ impl Identities {
             }
             self.integration[place] = GONE;
             self.bots.remove(at);
+            self.gone.remove(at);
         }
     }
 }

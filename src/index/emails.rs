@@ -1,9 +1,13 @@
 //! The emails: which there are, who has which, and whose each is.
 
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
 use rustc_hash::FxHashMap;
 
 use super::NONE;
 use super::dictionary::Dictionary;
+use crate::value::EmailKeys;
 
 /// All emails of users and accounts, and the emails of each user.
 #[derive(Clone, Default)]
@@ -14,6 +18,10 @@ pub(super) struct Emails {
     further: FxHashMap<u32, Vec<u32>>,
     /// Whose an email is, by its code.
     owner: Vec<u32>,
+    keys: EmailKeys,
+    /// The codes of emails that are not their own keys, by those keys. Under the usual rules there are none.
+    by_key: HashTable<u32>,
+    hasher: RandomState,
 }
 
 impl Emails {
@@ -25,6 +33,60 @@ impl Emails {
         self.values.shrink();
         self.primary.shrink_to_fit();
         self.owner.shrink_to_fit();
+    }
+
+    /// The code of an email, which is added if it is new.
+    pub(super) fn intern(&mut self, email: &str) -> u32 {
+        let known = self.values.len();
+        let code = self.values.intern(email.as_bytes());
+        if code as usize >= known {
+            self.note_key(code);
+        }
+        code
+    }
+
+    /// Compares emails by other keys from here on.
+    pub(super) fn compare_by(&mut self, keys: EmailKeys) {
+        self.keys = keys;
+        self.by_key = HashTable::new();
+        if !self.keys.is_plain() {
+            (1..super::ordinal(self.values.len())).for_each(|code| self.note_key(code));
+        }
+    }
+
+    pub(super) fn keys(&self) -> &EmailKeys {
+        &self.keys
+    }
+
+    fn text(&self, code: u32) -> &str {
+        std::str::from_utf8(self.values.value(code)).unwrap_or_default()
+    }
+
+    fn note_key(&mut self, code: u32) {
+        if self.keys.is_plain() {
+            return;
+        }
+        let (values, keys, hasher) = (&self.values, &self.keys, &self.hasher);
+        let hash = |code: u32| {
+            let email = std::str::from_utf8(values.value(code)).unwrap_or_default();
+            hasher.hash_one(keys.key(email).as_ref())
+        };
+        let email = std::str::from_utf8(values.value(code)).unwrap_or_default();
+        if keys.key(email) != email {
+            self.by_key.insert_unique(hash(code), code, |&code| hash(code));
+        }
+    }
+
+    /// The emails of a key that are known, of users and accounts, by code.
+    pub(super) fn with_key(&self, key: &str) -> impl Iterator<Item = u32> {
+        let own = self.values.find(key.as_bytes());
+        let others = self.by_key.iter_hash(self.hasher.hash_one(key)).copied();
+        own.into_iter().chain(others.filter(move |&code| self.keys.key(self.text(code)) == key))
+    }
+
+    /// The emails that are not their own keys, by code.
+    pub(super) fn with_other_key(&self) -> impl Iterator<Item = u32> {
+        self.by_key.iter().copied()
     }
 
     /// The code of a user's primary email.
@@ -65,7 +127,7 @@ impl Emails {
     }
 
     fn own(&mut self, user: u32, email: &str) -> u32 {
-        let code = self.values.intern(email.as_bytes());
+        let code = self.intern(email);
         if self.owner.len() <= code as usize {
             self.owner.resize(code as usize + 1, NONE);
         }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use entity::{IntegrationAccountId, UserId, integration, integration_account};
 use rustc_hash::FxHashSet;
+use uuid::Uuid;
 
 use super::Index;
 use super::accounts::AccountRow;
+use super::marks::Mark;
 use super::users::Entry;
 use crate::record::{Change, Record, RecordId, UserRecord};
 
@@ -80,20 +82,25 @@ impl Index {
         let (mut accounts, mut gone_accounts) = (Vec::new(), Vec::new());
         let mut gone_integrations = Vec::new();
         for Change { id, after } in latest {
-            changes_units |= !matches!(id, RecordId::User(_) | RecordId::IntegrationAccount(_));
+            changes_units |=
+                !matches!(id, RecordId::User(_) | RecordId::IntegrationAccount(_) | RecordId::AssociationRules(_));
             match (id, after) {
                 (RecordId::User(id), None) => gone_users.push(id),
                 (RecordId::IntegrationAccount(id), None) => gone_accounts.push(id),
                 (RecordId::Attribute(id), None) => self.attributes.remove(id),
                 (RecordId::Integration(id), None) => gone_integrations.push(id),
                 (RecordId::OrgUnit(id), None) => Arc::make_mut(&mut self.units).remove(id),
+                (RecordId::AssociationRules(_), None) => self.put_rules(None),
                 (_, Some(Record::User(record))) => users.push(record),
                 (_, Some(Record::IntegrationAccount(row))) => accounts.push(row),
                 (_, Some(Record::Attribute(row))) => self.attributes.put(row),
                 (_, Some(Record::Integration(row))) => self.put_integration(row),
                 (_, Some(Record::OrgUnit(record))) => Arc::make_mut(&mut self.units).put(record),
+                (_, Some(Record::AssociationRules(row))) => self.put_rules(Some(row)),
             }
         }
+        // A stored filter may name a user by an id that stands for another from here on.
+        changes_units |= users.iter().any(|user| !self.has_merged_ids(user));
         self.take_users(&gone_users, &users);
         self.take_accounts(&gone_accounts, &accounts);
         for id in gone_integrations {
@@ -106,13 +113,16 @@ impl Index {
 
     fn take_users(&mut self, gone: &[UserId], users: &[UserRecord]) {
         let gone_places: Vec<u32> = gone.iter().filter_map(|id| self.users.find(*id)).collect();
+        let merged: Vec<Vec<Uuid>> = users.iter().map(|user| user.merged_ids.iter().map(|id| id.0).collect()).collect();
         let entries: Vec<Entry<'_>> = users
             .iter()
-            .map(|UserRecord { row, further_emails }| Entry {
+            .zip(&merged)
+            .map(|(UserRecord { row, further_emails, .. }, merged_ids)| Entry {
                 id: row.id,
                 name: &row.name,
                 email: &row.email,
                 further: further_emails.iter().map(String::as_str).collect(),
+                mark: Mark { is_locked: row.is_locked, is_reviewed: row.reviewed_at.is_some(), merged_ids },
             })
             .collect();
         let mut came_or_went = gone.to_vec();

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use entity::{UserId, attribute, integration};
+use entity::{UserId, association_rules, attribute, integration};
 use serde_json::Value;
 
 use super::Index;
 use super::accounts::{AccountRow, Accounts};
 use super::attributes::Attributes;
+use super::marks::Mark;
 use super::members::Epoch;
 use super::users::{Entry, Users};
 use crate::record::OrgUnitRecord;
@@ -49,6 +50,7 @@ impl Loader {
             users: Users::new(),
             accounts: Accounts::default(),
             units: Arc::default(),
+            rules: None,
             waiting: Vec::new(),
         };
         for row in attributes {
@@ -58,6 +60,13 @@ impl Loader {
             index.put_integration(row);
         }
         Self { index }
+    }
+
+    /// Has emails compared by these rules.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Option<association_rules::Model>) -> Self {
+        self.index.put_rules(rules);
+        self
     }
 
     /// Makes room for so many users and accounts.
@@ -74,9 +83,30 @@ impl Loader {
     pub fn user(&mut self, row: &UserRow<'_>) -> serde_json::Result<()> {
         let document: Value = serde_json::from_str(row.attributes)?;
         let further = row.further_emails.to_vec();
-        let at = self.index.users.add(&Entry { id: row.id, name: row.name, email: row.email, further });
+        let at = self.index.users.add(&Entry {
+            id: row.id,
+            name: row.name,
+            email: row.email,
+            further,
+            mark: Mark::default(),
+        });
         self.index.attributes.set(at, &document);
         Ok(())
+    }
+
+    /// Takes in who of those taken in before is locked or reviewed.
+    pub fn mark(&mut self, id: UserId, is_locked: bool, is_reviewed: bool) {
+        if let Some(at) = self.index.users.find(id) {
+            let mark = Mark { is_locked, is_reviewed, merged_ids: &[] };
+            Arc::make_mut(&mut self.index.users.marks).give(at, &mark);
+        }
+    }
+
+    /// Takes in an id that stands for a user who was taken in before; those of one user in their order.
+    pub fn merged_id(&mut self, id: UserId, user: UserId) {
+        if let Some(at) = self.index.users.find(user) {
+            Arc::make_mut(&mut self.index.users.marks).merge(at, id.0);
+        }
     }
 
     /// Takes in an account; all users must have been taken in before. One of an integration that there is not is left

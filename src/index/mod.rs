@@ -10,6 +10,7 @@ mod codes;
 mod column;
 mod compare;
 mod complete;
+mod conflicts;
 mod cursor;
 mod dictionary;
 mod emails;
@@ -18,10 +19,12 @@ mod explain;
 mod facet;
 mod follow;
 mod groups;
+mod identities;
 mod ids;
 mod leaves;
 mod links;
 mod load;
+mod marks;
 mod members;
 mod orders;
 mod page;
@@ -33,6 +36,7 @@ mod tally;
 mod text;
 mod tree;
 mod units;
+mod unmatched;
 mod unused;
 mod usage;
 mod users;
@@ -44,19 +48,22 @@ pub use explain::{Explanation, Outcome, Reason};
 pub use facet::{Facet, FacetCursor, FacetWindow, Facets};
 pub use follow::Follower;
 pub use groups::Group;
+pub use identities::{AccountIdentity, MovedAccount};
 pub use load::{Loader, UserRow};
+pub use marks::Mark;
 pub use members::{Members, OtherEpoch};
 pub use page::{Page, PageError, Window};
 pub use resolve::{AccountBy, Resolved};
 pub use tally::{NodeTally, Tally};
 pub use tree::{CountedUnit, SiblingOverlaps};
 pub use units::OrgUnitShape;
+pub use unmatched::UnmatchedQuery;
 pub use usage::AccountKey;
 
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use entity::{IntegrationId, OrgUnitId, UserId, attribute, integration};
+use entity::{IntegrationId, OrgUnitId, UserId, association_rules, attribute, integration};
 
 use crate::filter::{Catalogue, Checked, Filter, Violation, check_with_texts, normalise};
 use crate::record::{Change, OrgUnitRecord};
@@ -85,6 +92,8 @@ pub struct Index {
     users: Users,
     accounts: Accounts,
     units: Arc<Units>,
+    /// None while nobody has changed them.
+    rules: Option<Arc<association_rules::Model>>,
     /// Accounts that have come before their user or integration.
     waiting: Vec<Change>,
 }
@@ -238,11 +247,11 @@ impl Index {
         self.units.cycle(changed)
     }
 
-    /// The user that a global id (`usr_…`) or any of the user's emails names.
+    /// The user that a global id (`usr_…`), also a merged one, or any of the user's emails names.
     #[must_use]
     pub fn find_user(&self, reference: &str) -> Option<UserId> {
         if let Ok(id) = UserId::parse(reference) {
-            return self.users.find(id).map(|_| id);
+            return self.current_user(id);
         }
         let email = Email::parse(reference).ok()?;
         self.user_with_email(email.as_str())
@@ -319,7 +328,7 @@ impl Index {
             integrations: &integrations,
             has_org_unit: &|id| known.contains(&id),
             // A stored filter may outlive a user it names; that user is nobody's manager then, and the filter stays.
-            find_user: &|reference| UserId::parse(reference).ok().or_else(|| self.find_user(reference)),
+            find_user: &|reference| self.find_user(reference).or_else(|| UserId::parse(reference).ok()),
             today: self.today,
         });
         self.units = units;

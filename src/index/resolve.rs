@@ -40,6 +40,12 @@ impl Index {
         })
     }
 
+    /// Whether there is such an account.
+    #[must_use]
+    pub fn has_account(&self, id: IntegrationAccountId) -> bool {
+        self.accounts.find(id).is_some()
+    }
+
     /// Whose an account is; none also where there is no such account.
     #[must_use]
     pub fn owner_of(&self, id: IntegrationAccountId) -> Option<UserId> {
@@ -62,11 +68,12 @@ impl Index {
         there.map(|at| IntegrationAccountId(self.accounts.ids.id(at))).collect()
     }
 
-    /// The accounts that are with nobody and have an email, given in its normal form; in no order.
+    /// The accounts that are with nobody and have an email that is one with this, given in its normal form; in no order.
     #[must_use]
     pub fn unmatched_with_email(&self, email: &str) -> Vec<IntegrationAccountId> {
-        let code = self.users.emails.values.find(email.as_bytes());
-        let accounts = code.into_iter().flat_map(|code| self.accounts.identities.by_email.items(code));
+        let emails = &self.users.emails;
+        let codes = emails.with_key(&emails.keys().key(email)).collect::<Vec<_>>();
+        let accounts = codes.into_iter().flat_map(|code| self.accounts.identities.by_email.items(code));
         let unmatched = accounts.filter(|at| self.owner_at(*at).is_none());
         unmatched.map(|at| IntegrationAccountId(self.accounts.ids.id(at))).collect()
     }
@@ -83,7 +90,7 @@ impl Index {
         }
     }
 
-    fn owner_at(&self, account: u32) -> Option<UserId> {
+    pub(super) fn owner_at(&self, account: u32) -> Option<UserId> {
         let owner = self.accounts.owner(account)?;
         self.users.live.contains(owner).then(|| self.users.id(owner))
     }

@@ -8,6 +8,7 @@ mod draw;
 mod explain;
 mod facets;
 mod laws;
+mod marks;
 mod named;
 mod reports;
 mod tally;

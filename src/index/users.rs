@@ -12,6 +12,7 @@ use super::column::{Column, sort_codes};
 use super::dictionary::Dictionary;
 use super::emails::Emails;
 use super::ids::Ids;
+use super::marks::{Mark, Marks};
 use super::orders::Sorted;
 use super::ordinal;
 use crate::value::fold;
@@ -24,6 +25,7 @@ pub(super) struct Users {
     /// The folded names; its dictionary has the accounts' display names too.
     pub(super) names: Arc<Column>,
     pub(super) emails: Arc<Emails>,
+    pub(super) marks: Arc<Marks>,
     pub(super) by_name: Sorted,
     pub(super) by_email: Sorted,
     pub(super) by_created: Sorted,
@@ -35,6 +37,7 @@ pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
     pub(super) email: &'a str,
     pub(super) further: Vec<&'a str>,
+    pub(super) mark: Mark<'a>,
 }
 
 impl Users {
@@ -44,6 +47,7 @@ impl Users {
             live: Arc::default(),
             names: Arc::new(Column::new(false)),
             emails: Arc::default(),
+            marks: Arc::default(),
             by_name: Sorted::default(),
             by_email: Sorted::default(),
             by_created: Sorted::default(),
@@ -100,7 +104,7 @@ impl Users {
     /// The code of an account's email.
     pub(super) fn email_code(&mut self, email: &str) -> u32 {
         let known = self.emails.values.find(email.as_bytes());
-        known.unwrap_or_else(|| Arc::make_mut(&mut self.emails).values.intern(email.as_bytes()))
+        known.unwrap_or_else(|| Arc::make_mut(&mut self.emails).intern(email))
     }
 
     /// The code of an account's display name.
@@ -115,6 +119,7 @@ impl Users {
         Arc::make_mut(&mut self.live).insert(at);
         self.set_name(at, entry.name);
         self.set_emails(at, entry);
+        self.set_mark(at, &entry.mark);
         for order in [&mut self.by_name, &mut self.by_email, &mut self.by_created] {
             order.join(at);
         }
@@ -127,6 +132,14 @@ impl Users {
 
     fn set_emails(&mut self, at: u32, entry: &Entry<'_>) {
         Arc::make_mut(&mut self.emails).give(at, entry.email, &entry.further);
+    }
+
+    fn set_mark(&mut self, at: u32, mark: &Mark<'_>) {
+        if !self.marks.are(at, mark) {
+            let marks = Arc::make_mut(&mut self.marks);
+            marks.take(at);
+            marks.give(at, mark);
+        }
     }
 
     /// Follows changes; gives the ordinal of each entry. Their order does not matter: an email may go from one user to
@@ -159,6 +172,9 @@ impl Users {
         for at in &gone {
             Arc::make_mut(&mut self.live).remove(at);
             Arc::make_mut(&mut self.names).set(at, None);
+            if self.marks.has(at) {
+                Arc::make_mut(&mut self.marks).take(at);
+            }
         }
         let mut places = Vec::with_capacity(entries.len());
         for (entry, at) in entries.iter().zip(known) {
@@ -176,6 +192,7 @@ impl Users {
             if regrouped.contains(at) {
                 self.set_emails(at, entry);
             }
+            self.set_mark(at, &entry.mark);
             places.push(at);
         }
         places

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use entity::{AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
-use entity::{attribute, integration, integration_account, org_unit, org_unit_pin, user, user_email};
+use entity::{AssociationRulesId, AttributeId, IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
+use entity::{
+    association_rules, attribute, integration, integration_account, org_unit, org_unit_pin, user, user_email,
+    user_merged_id,
+};
 use sea_orm::{
     ColumnTrait, DbBackend, DeleteMany, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter,
     QueryTrait, Statement,
@@ -24,12 +27,15 @@ pub(super) struct Batch<'a> {
     users: Sorted<'a, user::Model, UserId>,
     emails_gone: Vec<(&'a str, UserId)>,
     emails_new: Vec<user_email::Model>,
+    merged_gone: Vec<(UserId, UserId)>,
+    merged_new: Vec<user_merged_id::Model>,
     accounts: Sorted<'a, integration_account::Model, IntegrationAccountId>,
     org_units: Sorted<'a, org_unit::Model, OrgUnitId>,
     /// Of org units that come, go, or change their place.
     org_units_apart: Vec<org_unit::Model>,
     pins_gone: Vec<(OrgUnitId, UserId)>,
     pins_new: Vec<org_unit_pin::Model>,
+    rules: Sorted<'a, association_rules::Model, AssociationRulesId>,
 }
 
 /// Rows of one table.
@@ -68,6 +74,9 @@ impl<'a> Batch<'a> {
             Some(Record::Integration(_)) => {
                 self.integrations.add(as_integration(before), as_integration(after), |row| row.id);
             }
+            Some(Record::AssociationRules(_)) => {
+                self.rules.add(as_rules(before), as_rules(after), |row| row.id);
+            }
             Some(Record::IntegrationAccount(_)) => {
                 self.accounts.add(as_account(before), as_account(after), |row| row.id);
             }
@@ -83,6 +92,7 @@ impl<'a> Batch<'a> {
                     user_id,
                     is_primary,
                 }));
+                self.add_merged(before, after);
             }
             Some(Record::OrgUnit(_)) => {
                 let (before, after) = (as_unit(before), as_unit(after));
@@ -108,6 +118,18 @@ impl<'a> Batch<'a> {
         }
     }
 
+    fn add_merged(&mut self, before: Option<&UserRecord>, after: Option<&UserRecord>) {
+        let has = |user: Option<&UserRecord>, id: &UserId| user.is_some_and(|user| user.merged_ids.contains(id));
+        if let Some(before) = before {
+            let gone = before.merged_ids.iter().filter(|id| !has(after, id));
+            self.merged_gone.extend(gone.map(|id| (*id, before.row.id)));
+        }
+        if let Some(after) = after {
+            let new = after.merged_ids.iter().filter(|id| !has(before, id));
+            self.merged_new.extend(new.map(|id| user_merged_id::Model { merged_id: *id, user_id: after.row.id }));
+        }
+    }
+
     /// The statements that write all this. What others refer to is made first and deleted last; what must be unique is
     /// freed before it is taken.
     pub(super) fn statements(self, backend: DbBackend) -> Vec<Statement> {
@@ -118,6 +140,14 @@ impl<'a> Batch<'a> {
                 &user_email::Entity::delete_many()
                     .filter(user_email::Column::Email.is_in(some.iter().map(|(email, _)| *email)))
                     .filter(user_email::Column::UserId.is_in(some.iter().map(|(_, user)| *user))),
+            );
+        }
+        for (id, user) in self.merged_gone {
+            // Another user may have got it in an earlier batch, as an email.
+            to.delete(
+                &user_merged_id::Entity::delete_many()
+                    .filter(user_merged_id::Column::MergedId.eq(id))
+                    .filter(user_merged_id::Column::UserId.eq(user)),
             );
         }
         for (unit, user) in self.pins_gone {
@@ -132,9 +162,12 @@ impl<'a> Batch<'a> {
         to.upsert::<attribute::Entity>(self.attributes.updated);
         to.insert::<integration::Entity>(self.integrations.created);
         to.upsert::<integration::Entity>(self.integrations.updated);
+        to.delete_by::<association_rules::Entity, _>(association_rules::Column::Id, &self.rules.deleted);
+        to.upsert::<association_rules::Entity>([self.rules.created, self.rules.updated].concat());
         to.insert::<user::Entity>(self.users.created);
         to.upsert::<user::Entity>(self.users.updated);
         to.insert::<user_email::Entity>(&self.emails_new);
+        to.upsert::<user_merged_id::Entity>(&self.merged_new);
         to.delete_by::<integration_account::Entity, _>(integration_account::Column::Id, &self.accounts.deleted);
         to.insert::<integration_account::Entity>(self.accounts.created);
         to.upsert::<integration_account::Entity>(self.accounts.updated);
@@ -220,6 +253,13 @@ fn as_attribute(record: Option<&Record>) -> Option<&attribute::Model> {
 fn as_integration(record: Option<&Record>) -> Option<&integration::Model> {
     match record {
         Some(Record::Integration(row)) => Some(row),
+        _ => None,
+    }
+}
+
+fn as_rules(record: Option<&Record>) -> Option<&association_rules::Model> {
+    match record {
+        Some(Record::AssociationRules(row)) => Some(row),
         _ => None,
     }
 }

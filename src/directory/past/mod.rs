@@ -38,8 +38,11 @@ const WALKS: usize = 2;
 
 /// The nouns in the order in which a traveller must meet them: attributes before users who have values, users before
 /// their accounts.
-const NOUNS: [&[Noun]; 3] =
-    [&[Noun::Attribute, Noun::Integration, Noun::OrgUnit], &[Noun::User], &[Noun::IntegrationAccount]];
+const NOUNS: [&[Noun]; 3] = [
+    &[Noun::Attribute, Noun::Integration, Noun::OrgUnit, Noun::AssociationRules],
+    &[Noun::User],
+    &[Noun::IntegrationAccount],
+];
 
 /// A point in the directory's past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -44,7 +44,7 @@ impl World {
                 RecordId::OrgUnit(id) => {
                     world.units.insert(id, None);
                 }
-                RecordId::User(_) | RecordId::IntegrationAccount(_) => {}
+                RecordId::User(_) | RecordId::IntegrationAccount(_) | RecordId::AssociationRules(_) => {}
             }
             match &plan.then {
                 Some(Record::Attribute(row)) => world.attributes.push(Arc::new(row.clone())),
@@ -218,7 +218,10 @@ impl Undo {
                 RecordId::OrgUnit(id) if moved.contains_key(&id) => world.check_unit(index, &tree, &naming, id)?,
                 RecordId::Attribute(_) => world.check_attribute(index, plan)?,
                 RecordId::Integration(_) => world.check_integration(index, plan)?,
-                RecordId::OrgUnit(_) | RecordId::User(_) | RecordId::IntegrationAccount(_) => None,
+                RecordId::OrgUnit(_)
+                | RecordId::User(_)
+                | RecordId::IntegrationAccount(_)
+                | RecordId::AssociationRules(_) => None,
             };
             blocked.extend(block.map(|block| (plan.id, plan.label().to_owned(), block)));
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use entity::attribute::{self, AttributeType};
-use entity::{UserId, integration, integration_account};
+use entity::{UserId, association_rules, integration, integration_account};
 use serde_json::Value as Json;
 
 use crate::record::{OrgUnitRecord, Record, UserRecord};
@@ -43,13 +43,16 @@ pub(super) fn merge(
             merge_integrations(&before, after, &now).map(Record::Integration)
         }
         (Record::User(before), Record::User(after), Record::User(now)) => {
-            merge_users(before, after, now, attribute).map(Record::User)
+            merge_users(&before, after, now, attribute).map(Record::User)
         }
         (Record::IntegrationAccount(before), Record::IntegrationAccount(after), Record::IntegrationAccount(now)) => {
             merge_accounts(before, after, now).map(Record::IntegrationAccount)
         }
         (Record::OrgUnit(before), Record::OrgUnit(after), Record::OrgUnit(now)) => {
             merge_units(before, after, now, is_user).map(Record::OrgUnit)
+        }
+        (Record::AssociationRules(before), Record::AssociationRules(after), Record::AssociationRules(now)) => {
+            merge_rules(before, &after.rules, now).map(Record::AssociationRules)
         }
         // An id is of one noun for ever.
         (_, _, now) => Ok(now),
@@ -83,24 +86,45 @@ fn merge_integrations(
 ) -> Result<integration::Model, Changed> {
     let name = |row: &integration::Model| (row.name.clone(), row.name_key.clone());
     let (name, name_key) = part("name", name(before), &name(after), name(now))?;
-    Ok(integration::Model { name, name_key, kind: part("kind", before.kind, &after.kind, now.kind)?, ..now.clone() })
+    let settings = |row: &integration::Model| row.settings.clone();
+    let schedule = part("scheduleMinutes", before.schedule_minutes, &after.schedule_minutes, now.schedule_minutes)?;
+    Ok(integration::Model {
+        name,
+        name_key,
+        kind: part("kind", before.kind, &after.kind, now.kind)?,
+        settings: part("settings", settings(before), &settings(after), settings(now))?,
+        schedule_minutes: schedule,
+        ..now.clone()
+    })
 }
 
 fn merge_users(
-    before: UserRecord,
+    before: &UserRecord,
     after: &UserRecord,
     now: UserRecord,
     attribute: impl Fn(&str) -> Option<AttributeType>,
 ) -> Result<UserRecord, Changed> {
     let emails = |user: &UserRecord| (user.row.email.clone(), user.further_emails.clone());
-    let (email, further_emails) = part("email", emails(&before), &emails(after), emails(&now))?;
+    let (email, further_emails) = part("email", emails(before), &emails(after), emails(&now))?;
     let mut row = now.row;
     row.email = email;
-    row.name = part("name", before.row.name, &after.row.name, row.name)?;
+    row.name = part("name", before.row.name.clone(), &after.row.name, row.name)?;
     // Who was changed since is known to a person, and does not become automatic again.
     row.is_automatic &= part("isAutomatic", before.row.is_automatic, &after.row.is_automatic, row.is_automatic)?;
+    row.is_locked = part("isLocked", before.row.is_locked, &after.row.is_locked, row.is_locked)?;
+    let review = |row: &entity::user::Model| (row.reviewed_at, row.reviewed_by.clone());
+    (row.reviewed_at, row.reviewed_by) = part("reviewedAt", review(&before.row), &review(&after.row), review(&row))?;
     row.attributes = merge_values(&before.row.attributes, &after.row.attributes, row.attributes, attribute)?;
-    Ok(UserRecord { row, further_emails })
+    let mut merged_ids = now.merged_ids;
+    for id in before.merged_ids.symmetric_difference(&after.merged_ids) {
+        // Each id is a part, that either is there or is not: nobody can have changed it to anything else.
+        if before.merged_ids.contains(id) {
+            merged_ids.insert(*id);
+        } else {
+            merged_ids.remove(id);
+        }
+    }
+    Ok(UserRecord { row, further_emails, merged_ids })
 }
 
 /// Each value is a part. Those of attributes that are not there any more are left alone.
@@ -157,11 +181,15 @@ fn merge_accounts(
         part("username", what(&before), &what(after), what(&now))?;
     let status = part("status", before.status, &after.status, now.status)?;
     let goes_back = whose(&now) != (user_id, rule);
-    let (associated_by, associated_at) =
-        if goes_back { (before.associated_by, before.associated_at) } else { (now.associated_by, now.associated_at) };
+    let (evidence, associated_by, associated_at) = if goes_back {
+        (before.evidence, before.associated_by, before.associated_at)
+    } else {
+        (now.evidence, now.associated_by, now.associated_at)
+    };
     Ok(Row {
         user_id,
         rule,
+        evidence,
         associated_by,
         associated_at,
         external_id,
@@ -172,6 +200,30 @@ fn merge_accounts(
         status,
         ..now
     })
+}
+
+fn merge_rules(
+    before: association_rules::Model,
+    after: &association_rules::Rules,
+    now: association_rules::Model,
+) -> Result<association_rules::Model, Changed> {
+    let (before, rules) = (before.rules, now.rules);
+    let rules = association_rules::Rules {
+        email: part("email", before.email, &after.email, rules.email)?,
+        detected: part("detected", before.detected, &after.detected, rules.detected)?,
+        ignores_plus_tags: part(
+            "ignorePlusTags",
+            before.ignores_plus_tags,
+            &after.ignores_plus_tags,
+            rules.ignores_plus_tags,
+        )?,
+        alias_domains: part("aliasDomains", before.alias_domains, &after.alias_domains, rules.alias_domains)?,
+        excluded_emails: part("excludedEmails", before.excluded_emails, &after.excluded_emails, rules.excluded_emails)?,
+        excluded_names: part("excludedNames", before.excluded_names, &after.excluded_names, rules.excluded_names)?,
+        bot_names: part("botNames", before.bot_names, &after.bot_names, rules.bot_names)?,
+        integrations: part("integrations", before.integrations, &after.integrations, rules.integrations)?,
+    };
+    Ok(association_rules::Model { rules, ..now })
 }
 
 fn merge_units(

@@ -155,7 +155,7 @@ impl Undo {
         };
         let mut plan = Plan { id, now, then, dropped_values: 0 };
         match (&plan.now, &mut plan.then) {
-            (now, Some(Record::User(user))) => match self.fit(user, as_user(now.as_ref())) {
+            (now, Some(Record::User(user))) => match self.fit(index, user, as_user(now.as_ref())) {
                 Ok(dropped) => plan.dropped_values = dropped,
                 Err(block) => return Ok(Err((user.row.email.clone(), block))),
             },
@@ -170,7 +170,7 @@ impl Undo {
 
     /// Writes the values that come back as their attributes have them by then, and leaves out those of attributes that
     /// are not there any more. Gives how many those are.
-    fn fit(&self, user: &mut UserRecord, now: Option<&UserRecord>) -> Result<u64, Block> {
+    fn fit(&self, index: &Index, user: &mut UserRecord, now: Option<&UserRecord>) -> Result<u64, Block> {
         let Some(document) = user.row.attributes.as_object_mut() else { return Ok(0) };
         let mut dropped = 0;
         let coming: Vec<String> = document
@@ -188,7 +188,12 @@ impl Undo {
                     document.shift_remove(&key);
                     dropped += 1;
                 }
-                Some((_, Value::User(_))) => {}
+                Some((_, Value::User(named))) => {
+                    // Whoever it named may have become part of another since.
+                    if let Some(holder) = index.merged_into(named).filter(|_| !self.has_user(index, named)) {
+                        document.insert(key, Value::User(holder).to_stored());
+                    }
+                }
                 Some((attribute, value)) => {
                     match parse(attribute, &show(&value, |_| None), &DateFormat::default(), |_| None) {
                         Ok(Some(value)) => {
@@ -258,7 +263,10 @@ async fn current(changeset: &Changeset, ids: &[RecordId]) -> Result<HashMap<Reco
         match id {
             RecordId::User(id) => users.push(*id),
             RecordId::IntegrationAccount(id) => accounts.push(*id),
-            RecordId::Attribute(_) | RecordId::Integration(_) | RecordId::OrgUnit(_) => {
+            RecordId::Attribute(_)
+            | RecordId::Integration(_)
+            | RecordId::OrgUnit(_)
+            | RecordId::AssociationRules(_) => {
                 found.extend(few(&changeset.directory().index(), *id).map(|record| (*id, record)));
             }
         }
@@ -281,6 +289,9 @@ pub(super) fn few(index: &Index, id: RecordId) -> Option<Record> {
         }
         RecordId::Integration(id) => index.integration(id).map(|row| Record::Integration(row.as_ref().clone())),
         RecordId::OrgUnit(id) => index.org_unit(id).map(|unit| Record::OrgUnit(unit.as_ref().clone())),
+        RecordId::AssociationRules(_) => {
+            index.association_rules().map(|row| Record::AssociationRules(row.as_ref().clone()))
+        }
         RecordId::User(_) | RecordId::IntegrationAccount(_) => None,
     }
 }

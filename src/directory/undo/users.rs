@@ -24,6 +24,8 @@ struct Wanted {
 
 enum What {
     Email(String),
+    /// An id, as its own or that of somebody who became part of it.
+    Id(UserId),
     Value(Arc<attribute::Model>, Key),
 }
 
@@ -31,6 +33,7 @@ impl What {
     fn is_of(&self, user: &UserRecord) -> bool {
         match self {
             Self::Email(email) => user.emails().any(|own| own == email),
+            Self::Id(id) => user.row.id == *id || user.merged_ids.contains(id),
             Self::Value(attribute, key) => user
                 .row
                 .attributes
@@ -42,6 +45,7 @@ impl What {
     fn taken(&self, by: &UserRecord) -> Block {
         let message = match self {
             Self::Email(email) => format!("`{email}` is an email of {}", by.row.email),
+            Self::Id(id) => format!("{} has become part of {}", id.to_global(), by.row.email),
             Self::Value(attribute, _) => {
                 format!("{} has the same `{}`, whose values are unique", by.row.email, attribute.title)
             }
@@ -91,6 +95,10 @@ impl Undo {
             if let Some(owner) = index.user_with_email(email).filter(|owner| *owner != id) {
                 wanted.push(Wanted { by: id, of: owner, what: What::Email(email.to_owned()) });
             }
+        }
+        for own in then.merged_ids.iter().copied().chain([id]) {
+            let holder = index.merged_into(own).or_else(|| Some(own).filter(|own| index.has_user(*own)));
+            wanted.extend(holder.filter(|of| *of != id).map(|of| Wanted { by: id, of, what: What::Id(own) }));
         }
         for attribute in self.world.attributes.iter().filter(|attribute| !attribute.is_built_in) {
             let stored = then.row.attributes.get(&attribute.key);
@@ -211,7 +219,7 @@ impl Undo {
                 Record::IntegrationAccount(account) => {
                     found.extend(account.user_id.filter(|user| ids.contains(user)).map(|user| (user, needed(&record))));
                 }
-                Record::Attribute(_) | Record::Integration(_) | Record::OrgUnit(_) => {}
+                Record::Attribute(_) | Record::Integration(_) | Record::OrgUnit(_) | Record::AssociationRules(_) => {}
             }
         }
         {

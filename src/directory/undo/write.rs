@@ -5,7 +5,8 @@ use std::sync::Arc;
 use entity::attribute;
 use entity::change::Noun;
 
-use super::{Undo, log};
+use super::Undo;
+use super::log::{self, Logged};
 use crate::directory::attribute::{is_respelt, respell};
 use crate::directory::changeset::Changeset;
 use crate::directory::error::Result;
@@ -17,6 +18,7 @@ impl Undo {
         changeset.free_emails(&self.tally.moved_emails).await?;
         let respelt = self.put_attributes(changeset);
         self.put_few(changeset, |id, stays| stays && matches!(id, RecordId::Integration(_)));
+        self.put_few(changeset, |id, _| matches!(id, RecordId::AssociationRules(_)));
         // A record that the changeset made has no state before it, and goes.
         self.put_many(changeset, Noun::User, false).await?;
         self.put_many(changeset, Noun::IntegrationAccount, true).await?;
@@ -62,13 +64,21 @@ impl Undo {
 
     /// Puts the users or accounts that the changeset made, or those that it found, some at a time.
     async fn put_many(&mut self, changeset: &mut Changeset, noun: Noun, made: bool) -> Result<()> {
-        let mut next = self.log.places_of(noun, made);
-        while let Some(places) = next {
-            let some;
-            (some, next) = self.log.read(changeset.transaction(), log::of(noun, made), places).await?;
-            let plans = self.plan(changeset, some).await?;
-            changeset.append(plans.into_iter().map(|plan| (plan.now, plan.then)).collect()).await?;
+        let Some(places) = self.log.places_of(noun, made) else { return Ok(()) };
+        // What is undone was written before, so that others than the writer can read it, and meanwhile.
+        let (log, directory) = (self.log.clone(), changeset.directory().clone());
+        let from = directory.database().readers();
+        let mut read = log.read(from, log::of(noun, made), places).await?;
+        loop {
+            let (some, next) = read;
+            let Some(places) = next else { return self.put_some(changeset, some).await };
+            let ahead = log.read(from, log::of(noun, made), places);
+            (read, ()) = tokio::try_join!(ahead, self.put_some(changeset, some))?;
         }
-        Ok(())
+    }
+
+    async fn put_some(&mut self, changeset: &mut Changeset, some: Vec<Logged>) -> Result<()> {
+        let plans = self.plan(changeset, some).await?;
+        changeset.append(plans.into_iter().map(|plan| (plan.now, plan.then)).collect()).await
     }
 }

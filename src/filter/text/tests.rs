@@ -44,6 +44,8 @@ fn integration(number: u128, name: &str) -> Arc<integration::Model> {
         kind: IntegrationKind::GitHub,
         name: name.to_owned(),
         name_key: fold(name),
+        settings: None,
+        schedule_minutes: None,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::UNIX_EPOCH,

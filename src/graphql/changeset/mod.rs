@@ -45,6 +45,14 @@ pub(crate) enum ChangesetKind {
     Undo,
     /// Org units were made of the values that users have, or brought into step with them.
     Generate,
+    /// Users were merged into one.
+    Merge,
+    /// A part of a user became a user of its own, or a merged one came back.
+    Split,
+    /// A user was locked or unlocked, or users were marked as reviewed.
+    Review,
+    /// The rules of association were changed, and accounts and users with them.
+    AssociationRules,
 }
 
 /// What kind of record a change is of.
@@ -61,6 +69,8 @@ pub(crate) enum Noun {
     IntegrationAccount,
     /// An org unit, with its pinned and excluded users.
     OrgUnit,
+    /// The rules of association, of which there is one set.
+    AssociationRules,
 }
 
 /// One atomic change to the directory. Changesets stand in one order, and the number of the last one is the version of

@@ -224,6 +224,7 @@ impl Toy {
             users_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
             org_units_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
             import_errors_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
+            unmatched_accounts_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
         };
         let state = AppState::new(backend, &config, folder.path().join("spool")).unwrap();
         Self { state, done, running, folder }

@@ -69,6 +69,8 @@ pub(super) fn integration(number: usize, name: &str, kind: IntegrationKind) -> i
         kind,
         name: name.to_owned(),
         name_key: fold(name),
+        settings: None,
+        schedule_minutes: None,
         version: 1,
         created_at: then(),
         updated_at: then(),
@@ -83,11 +85,15 @@ pub(super) fn user(number: usize, name: &str, email: &str, further: &[&str], att
             email: email.to_owned(),
             attributes,
             is_automatic: false,
+            is_locked: false,
+            reviewed_at: None,
+            reviewed_by: None,
             version: 1,
             created_at: then(),
             updated_at: then(),
         },
         further_emails: further.iter().map(|email| (*email).to_owned()).collect(),
+        merged_ids: BTreeSet::new(),
     }
 }
 
@@ -103,6 +109,7 @@ pub(super) fn account(number: usize, integration: usize, owner: Option<usize>) -
         status: AccountStatus::Active,
         user_id: owner.map(user_id),
         rule: AssociationRule::Manual,
+        evidence: None,
         associated_by: "test".to_owned(),
         associated_at: then(),
         version: 1,
@@ -139,6 +146,7 @@ pub(super) struct Directory {
     pub(super) users: BTreeMap<UserId, UserRecord>,
     pub(super) accounts: BTreeMap<IntegrationAccountId, integration_account::Model>,
     pub(super) units: BTreeMap<OrgUnitId, OrgUnitRecord>,
+    pub(super) rules: Option<entity::association_rules::Model>,
 }
 
 impl Directory {
@@ -157,6 +165,8 @@ impl Directory {
             (RecordId::User(id), None) => drop(self.users.remove(&id)),
             (RecordId::IntegrationAccount(id), None) => drop(self.accounts.remove(&id)),
             (RecordId::OrgUnit(id), None) => drop(self.units.remove(&id)),
+            (RecordId::AssociationRules(_), None) => self.rules = None,
+            (_, Some(Record::AssociationRules(row))) => self.rules = Some(row),
             (_, Some(Record::Attribute(row))) => drop(self.attributes.insert(row.id, row)),
             (_, Some(Record::Integration(row))) => drop(self.integrations.insert(row.id, row)),
             (_, Some(Record::User(record))) => drop(self.users.insert(record.row.id, record)),
@@ -169,9 +179,9 @@ impl Directory {
     pub(super) fn index(&self) -> Index {
         let attributes = self.attributes.values().cloned().collect();
         let integrations = self.integrations.values().cloned().collect();
-        let mut loader = Loader::new(0, attributes, integrations);
+        let mut loader = Loader::new(0, attributes, integrations).with_rules(self.rules.clone());
         loader.reserve(self.users.len(), self.accounts.len());
-        for UserRecord { row, further_emails } in self.users.values() {
+        for UserRecord { row, further_emails, .. } in self.users.values() {
             let further: Vec<&str> = further_emails.iter().map(String::as_str).collect();
             let attributes = row.attributes.to_string();
             let row = UserRow {
@@ -182,6 +192,10 @@ impl Directory {
                 attributes: &attributes,
             };
             loader.user(&row).unwrap();
+        }
+        for UserRecord { row, merged_ids, .. } in self.users.values() {
+            loader.mark(row.id, row.is_locked, row.reviewed_at.is_some());
+            merged_ids.iter().for_each(|id| loader.merged_id(*id, row.id));
         }
         for row in self.accounts.values() {
             loader.account(&AccountRow::from(row));
