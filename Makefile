@@ -2,10 +2,10 @@
 # the audit of GraphQL over HTTP. `.ci/run` runs `make lint test` with PostgreSQL beside it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench soak schema
+.PHONY: help run test lint fmt bench bench-association soak schema
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\): ## /\1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile
 
 run: ## Build the server and serve the directory in ./data at http://127.0.0.1:8000
 	cargo run --release --locked -- serve
@@ -24,14 +24,19 @@ fmt: ## Format the code
 bench: ## Measure against the targets, about ten minutes; on PostgreSQL too if ROSTER_BENCH_POSTGRES_URL is set
 	cargo bench --locked --bench scale
 
+bench-association: ## Measure suggestions: their speed, and how right they are on the sets in ROSTER_IDENTITY_DATA, if it is set
+	cargo bench --locked --bench association
+
 # How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has;
-# how many random drafts; how many times two imports race.
+# how many random drafts; how many times two imports race; how many sequences of reported accounts; how many random merges.
 soak: export SOAK_KILLS ?= 200
 soak: export SOAK_ROWS ?= 100000
 soak: export SOAK_STEP ?= 30
 soak: export SOAK_MEMORY_ROWS ?= 1000000
 soak: export SOAK_CASES ?= 500
 soak: export SOAK_ROUNDS ?= 50
+soak: export SOAK_SEQUENCES ?= 10000
+soak: export SOAK_MERGES ?= 500
 soak: ## Kill imports and feed large files, some hours; on PostgreSQL too if TEST_POSTGRES_URL is set
 	cargo test --release --locked --test it soak:: -- --nocapture --test-threads 1
 

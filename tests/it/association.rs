@@ -218,18 +218,20 @@ fn a_claim_of_a_deleted_user_is_nobodys_word_on_the_account() {
 }
 
 #[test]
-fn a_user_who_takes_one_email_of_an_automatic_user_gets_the_others_too() {
+fn an_email_that_a_tool_has_corrected_counts_no_longer() {
     on_both(async |site: &Site| {
         let github = integration(site, IntegrationKind::GitHub, "GitHub").await;
         let jira = integration(site, IntegrationKind::Jira, "Jira").await;
-        // The tool corrects an email: the user made from the account has both.
         sync(site, github, vec![account("g1", "octo", "old@home.example")]).await;
         sync(site, github, vec![account("g1", "octo", "new@home.example")]).await;
+        assert_eq!(everybody(site).await, ["new@home.example"]);
         let ann = user(site, "Ann", "ann@corp.example", json!({})).await;
         let change = UserChange { further_emails: Some(vec!["new@home.example".into()]), ..UserChange::default() };
         site.update_user(&me(), ann, change).await.unwrap();
+        // Whoever has the email now is somebody else, as if Jira had reported first.
         sync(site, jira, vec![account("j1", "", "old@home.example")]).await;
-        assert_eq!(user_of(site, jira, "j1").await, "ann@corp.example");
+        assert_eq!(user_of(site, jira, "j1").await, "old@home.example");
+        assert_eq!(user_of(site, github, "g1").await, "ann@corp.example");
     });
 }
 

@@ -138,6 +138,14 @@ fn a_change_that_is_tried_out_says_what_it_does_when_it_is_made() {
             ("deleteIntegration", json!({ "id": cast.slack.to_global() })),
             ("deleteIntegration", json!({ "id": cast.github.to_global() })),
             ("updateOrgUnit", json!({ "id": on_slack.to_global(), "filter": null })),
+            (
+                "mergeUsers",
+                json!({ "survivorId": user(cast.two_teams), "ids": [user(cast.umlaut), user(cast.detected)] }),
+            ),
+            ("mergeUsers", json!({ "survivorId": user(cast.two_teams), "ids": [] })),
+            ("splitUser", json!({ "userId": user(cast.two_teams), "mergedId": user(cast.umlaut) })),
+            ("splitUser", json!({ "userId": user(cast.two_teams), "emails": ["dee@home.example"] })),
+            ("splitUser", json!({ "userId": user(cast.two_teams), "emails": ["nobody@home.example"] })),
             ("deleteUser", json!({ "id": user(cast.two_teams) })),
         ];
         for (mutation, input) in changes {

@@ -75,20 +75,22 @@ fn the_schema_file_is_the_schema_that_is_served() {
 }
 
 /// What each room may import. A request goes down: handler, resolver, verb.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 17] = [
     ("value", &[]),
     ("record", &["value"]),
     ("filter", &["record", "value"]),
     ("index", &["filter", "record", "value"]),
+    ("identity", &["value"]),
+    ("connector", &["filter", "value"]),
     ("database", &[]),
-    ("directory", &["database", "filter", "index", "record", "value"]),
+    ("directory", &["connector", "database", "filter", "identity", "index", "record", "value"]),
     ("config", &[]),
     ("telemetry", &["config"]),
-    ("graphql", &["config", "telemetry", "directory", "filter", "index", "record", "value"]),
+    ("graphql", &["config", "telemetry", "directory", "filter", "identity", "index", "record", "value"]),
     ("http", &["config", "telemetry", "graphql"]),
     ("demo", &["directory", "filter", "index", "value"]),
     ("cli", &["database", "demo", "directory", "filter", "value"]),
-    ("serve", &["config", "telemetry", "database", "directory", "filter", "graphql", "http"]),
+    ("serve", &["config", "telemetry", "connector", "database", "directory", "filter", "graphql", "http"]),
     ("main", &["cli", "config", "graphql", "serve"]),
     ("lib", &[]),
 ];
@@ -206,6 +208,24 @@ fn every_code_stands_in_the_docs_and_no_other() {
     nothing(&idle, "the docs tell of codes that nothing gives");
 }
 
+#[test]
+fn every_code_of_connectors_stands_in_their_docs_and_no_other() {
+    let written = documented("docs/connectors.md", "## Errors");
+    let mut given = BTreeSet::new();
+    for file in SOURCE.iter().filter(|file| file.room() == "connector" && !file.is_test()) {
+        let lines = file.code().lines().filter(|line| {
+            let gives = ["violation(", "Violation::new(", "ErrorKind::"];
+            gives.iter().any(|word| line.contains(word))
+                && (!line.contains("ErrorKind") || file.path.ends_with("error.rs"))
+        });
+        given.extend(
+            lines.flat_map(|line| line.split('"').skip(1).step_by(2)).filter(|text| is_code(text)).map(str::to_owned),
+        );
+    }
+    assert!(given.len() > 20, "{given:?}");
+    assert_eq!(given, written, "what the code gives, and docs/connectors.md");
+}
+
 /// The rows of the table in `page` below the line that begins with `heading`, by cells.
 fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
     let text = read(page);
@@ -236,8 +256,10 @@ fn every_setting_stands_in_the_readme_with_its_variable_and_default() {
     let of_database = documented.iter_mut().find(|row| row[0] == "--database-url").unwrap();
     // Its default depends on another setting, which the help says in words.
     assert_eq!(std::mem::take(&mut of_database[2]), "roster.db` in the data folder");
-    let of_hosts = documented.iter_mut().find(|row| row[0] == "--allowed-hosts").unwrap();
-    assert_eq!(std::mem::take(&mut of_hosts[2]), "none");
+    for flag in ["--allowed-hosts", "--secret-key", "--connector-allow", "--repositories"] {
+        let without = documented.iter_mut().find(|row| row[0] == flag).unwrap();
+        assert_eq!(std::mem::take(&mut without[2]), "none");
+    }
     settings.sort();
     documented.sort();
     assert!(settings.len() > 20);

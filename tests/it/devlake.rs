@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use entity::integration::IntegrationKind;
 use roster::directory::csv::ImportOptions;
-use roster::directory::{IdRange, SyncMode, SyncedAccount};
+use roster::directory::{IdRange, SUGGEST, Subject, SuggestionQuery, SyncMode, SyncedAccount};
 use roster::index::AccountBy;
 use serde_json::json;
 
@@ -109,4 +109,39 @@ fn what_devlake_links_by_name_a_person_can_link_and_it_stays() {
         assert_eq!((outcome.unchanged, outcome.users_created), (10, 0));
         assert_eq!(site.index().user_count(), 13);
     });
+}
+
+#[test]
+fn what_devlake_links_by_name_is_suggested() {
+    let told = on_both(async |site: &Site| {
+        load(site).await;
+        let git = site.find_integration("git").unwrap();
+        let all = SuggestionQuery { min_score: SUGGEST, of: None };
+        let suggestions = site.list_suggestions(&all, None, 1_000).await.unwrap().rows;
+        let mut told = Vec::new();
+        for row in rows(include_str!("../data/devlake/linked-after.csv")) {
+            let id = &row["account_id"];
+            let number = row["user_id"].trim_start_matches(['U', '0']);
+            if !["a7", "a8", "a9", "a10"].contains(&id.as_str()) {
+                continue;
+            }
+            let holder = Subject::User(site.find_user(&email(&format!("e{number}"))).unwrap());
+            let found = site.index().resolve(git, AccountBy::ExternalId(id)).unwrap();
+            let account = site.standing(Subject::Account(found.account)).unwrap();
+            let suggestion = suggestions.iter().map(|(_, suggestion)| suggestion).find(|suggestion| {
+                suggestion.subjects == [holder, account] || suggestion.subjects == [account, holder]
+            });
+            told.push(format!("{id}: {}", suggestion.map_or("-".to_owned(), |found| found.reasons[0].to_string())));
+        }
+        told
+    });
+    assert_eq!(
+        told,
+        [
+            "a10: name is the login or the email local part (`n10`)",
+            "a7: name is the login or the email local part (`n5`)",
+            "a8: name is the login or the email local part (`n8`)",
+            "a9: name is the login or the email local part (`n9`)",
+        ]
+    );
 }

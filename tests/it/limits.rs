@@ -67,6 +67,12 @@ fn processes_that_start_together_on_an_empty_database_agree() {
         let database = Database::open(&options(url)).await.unwrap();
         let write = database.begin_write().await.unwrap();
         for table in [
+            "merge_decision",
+            "association_rules",
+            "user_merged_id",
+            "integration_run",
+            "integration_state",
+            "integration_credential",
             "import_draft_chunk",
             "import_draft_change",
             "import_draft_problem",

@@ -15,13 +15,16 @@ use serde_json::{Value as Json, json};
 use crate::support::{Events, Server, Site, filter, import, me, on_both, on_each, on_sqlite, run_sql, unit, user};
 use crate::undo::{Act, act, acts, begin, undo_rest};
 
+/// Fields that are not of a version: the log, and what stands beside the directory.
+const OF_ALL_TIMES: [&str; 5] = ["history", "credential", "lastRun", "nextRunAt", "runs"];
+
 /// What fields of the schema lead to: the type's name, for each object all its fields that need no arguments.
 struct Shape(HashMap<String, Vec<(String, String)>>);
 
 impl Shape {
     async fn read() -> Self {
         let query = "{ __schema { types { name kind fields { name args { type { kind } defaultValue }
-            type { name ofType { name ofType { name ofType { name } } } } } } } }";
+            type { name ofType { name ofType { name ofType { name ofType { name ofType { name } } } } } } } } } }";
         let types = graphql::schema().execute(query).await.data.into_json().unwrap();
         let name = |mut r#type: &Json| {
             while r#type["name"].is_null() {
@@ -39,14 +42,14 @@ impl Shape {
         Self(objects.map(|object| (object["name"].as_str().unwrap().to_owned(), fields(object))).collect())
     }
 
-    /// Everything below an object, each type at most twice on the way there. `history` is of all times.
+    /// Everything below an object, each type at most twice on the way there, but what is of all times.
     fn all(&self, r#type: &str, way: &mut Vec<String>) -> Option<String> {
         let Some(fields) = self.0.get(r#type) else { return Some(String::new()) };
         if way.iter().filter(|known| *known == r#type).count() == 2 || way.len() == 8 {
             return None;
         }
         way.push(r#type.to_owned());
-        let below = fields.iter().filter(|(name, _)| name != "history");
+        let below = fields.iter().filter(|(name, _)| !OF_ALL_TIMES.contains(&name.as_str()));
         let below: Vec<String> =
             below.filter_map(|(name, r#type)| Some(format!("{name} {}", self.all(r#type, way)?))).collect();
         way.pop();

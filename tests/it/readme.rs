@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::support::{
     Home, Served, Server, Site, account, attribute, ended, filter, integration, is_required, me, new_unit, on_both,
-    repository, say_skipped, unit, user,
+    on_each, repository, say_skipped, unit, user,
 };
 
 /// What stands between ``` and ```, with the language of each.
@@ -144,7 +144,9 @@ fn nothing_that_the_docs_show_goes_untested() {
     // The one command that no test runs is the one that measures: it takes an optimised build and a quiet machine.
     // The words of the grammar are held to those that are read, where these are.
     let known = [
+        "association.md: graphql",
         "changes.md: graphql",
+        "connectors.md: json",
         "csv.md: json",
         "csv.md: sh",
         "csv.md: text",
@@ -155,7 +157,10 @@ fn nothing_that_the_docs_show_goes_untested() {
         "filters.md: json",
         "filters.md: text",
         "history.md: graphql",
+        "integrations.md: graphql",
+        "integrations.md: sh",
         "managers.md: graphql",
+        "merge.md: graphql",
         "org-units.md: graphql",
         "org-units.md: json",
         "performance.md: sh",
@@ -523,6 +528,21 @@ fn the_changes_that_the_docs_show_are_tried_out_and_made() {
 }
 
 #[test]
+fn what_association_md_shows_can_be_asked() {
+    on_both(async |site: &Site| {
+        user(site, "Annegret Zwetschge", "annegret@corp.example", json!({})).await;
+        user(site, "Zwetschge, Annegret", "zwetschge@home.example", json!({})).await;
+        let server = Server::new(site);
+        let [simulate, suggest] = &blocks_in("docs/association.md", "graphql")[..] else { panic!("two") };
+        let answer = data(&server.execute(simulate, json!({}), None).await.body);
+        assert_eq!(answer["simulateAssociation"]["moves"]["totalCount"], 0);
+        let answer = data(&server.execute(suggest, json!({}), None).await.body);
+        assert_eq!(answer["mergeSuggestions"]["totalCount"], 1);
+        assert_eq!(answer["mergeClusters"]["edges"].as_array().unwrap().len(), 1);
+    });
+}
+
+#[test]
 fn what_the_docs_ask_of_the_past_is_answered() {
     on_both(async |site: &Site| {
         prepare(site).await;
@@ -593,4 +613,69 @@ fn what_the_docs_show_of_managers_and_generated_units_can_be_asked_and_done() {
     assert_eq!((saved.len(), saved[4].as_str()), (5, "SKIP Sales/Data"));
     let counts = json!({ "create": 1, "update": 0, "keep": 4, "remove": 0, "vanished": 0 });
     assert_eq!(answers["InStep"]["generateOrgUnits"]["generated"]["counts"], counts);
+}
+
+#[test]
+fn users_are_merged_and_split_as_the_docs_show() {
+    on_both(async |site: &Site| {
+        attribute(site, "Department", AttributeType::Text, &[]).await;
+        let ann = user(site, "Ann", "ann@corp.example", json!({ "department": "Platform" })).await;
+        let double = user(site, "Ann B.", "ann.b@corp.example", json!({ "department": "SRE" })).await;
+        let server = Server::new(site);
+        let [merge, split] = &blocks_in("docs/merge.md", "graphql")[..] else { panic!("two") };
+        let id = roster::value::GlobalId::to_global;
+        let variables = json!({ "ann": id(ann), "double": id(double), "version": site.version() });
+        let merged = data(&server.execute(merge, variables, None).await.body)["mergeUsers"].take();
+        let user = json!({
+            "name": "Ann", "email": "ann.b@corp.example", "furtherEmails": ["ann@corp.example"], "mergedIds": [id(double)],
+        });
+        assert_eq!((&merged["user"], &merged["changeset"]), (&user, &json!(site.version())));
+        let variables = json!({ "ann": id(ann), "double": id(double) });
+        let split = data(&server.execute(split, variables, None).await.body)["splitUser"].take();
+        assert_eq!(split["user"]["email"], "ann@corp.example");
+        assert_eq!(split["newUser"], json!({ "id": id(double), "email": "ann.b@corp.example" }));
+    });
+}
+
+#[test]
+fn the_settings_that_connectors_md_shows_are_taken() {
+    let page = std::fs::read_to_string(repository("docs/connectors.md")).unwrap();
+    let policy = roster::connector::Policy {
+        allowed_hosts: vec!["corp.example".into(), "gitlab.corp.example".into()],
+        repositories: Some(".".into()),
+        ..Default::default()
+    };
+    let mut taken = 0;
+    for section in page.split("\n## ").skip(1) {
+        let kind = serde_json::from_value(json!(section.lines().next().unwrap()));
+        for block in section.split("```json\n").skip(1) {
+            let settings = serde_json::from_str(block.split("```").next().unwrap()).unwrap();
+            let kind = *kind.as_ref().unwrap();
+            let read = roster::connector::Settings::parse(kind, &settings, &policy);
+            assert!(read.is_ok(), "{settings}: {read:?}");
+            taken += 1;
+        }
+    }
+    assert!(taken >= 6, "one for each kind");
+}
+
+#[test]
+fn what_integrations_md_shows_connects_and_runs() {
+    on_each(async |site: &Site| {
+        let server = Server::new(site);
+        let [connect, run] = &blocks_in("docs/integrations.md", "graphql")[..] else { panic!("two") };
+        let made = data(&server.execute(connect, json!({}), None).await.body)["createIntegration"].take();
+        let made = &made["integration"];
+        assert_eq!([&made["scheduleMinutes"], &made["credential"]["source"]], [&json!(360), &json!("ENVIRONMENT")]);
+        let begun = data(&server.execute(run, json!({ "id": made["id"] }), None).await.body)["runIntegration"].take();
+        let id: entity::IntegrationRunId =
+            roster::value::GlobalId::parse(begun["run"]["id"].as_str().unwrap()).unwrap();
+        site.finish_run(id).await;
+        // There is no such variable here, so nobody is asked.
+        let failed = site.run(id).await.unwrap().row;
+        assert_eq!(failed.code.as_deref(), Some("CREDENTIAL_UNREADABLE"));
+    });
+    let key = blocks_in("docs/integrations.md", "sh").concat() + "printf %s \"$ROSTER_SECRET_KEY\"";
+    let made = Command::new("sh").arg("-c").arg(key).output().unwrap();
+    assert!(roster::directory::Keys::parse([std::str::from_utf8(&made.stdout).unwrap()]).is_ok());
 }

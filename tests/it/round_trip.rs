@@ -321,6 +321,7 @@ async fn fill(site: &Site, drawn: &[Drawn]) {
                 email: email.map(|email| format!("account{email}@corp.example")),
                 display_name: None,
                 is_bot: true,
+                is_gone: false,
             };
             site.sync_accounts(&me(), tool, vec![account], SyncMode::Delta).await.unwrap();
             let found =

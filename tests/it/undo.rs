@@ -10,12 +10,13 @@ use entity::org_unit::OrgUnitScope;
 use proptest::prelude::*;
 use roster::directory::csv::{ImportMode, ImportOptions};
 use roster::directory::{
-    AttributeChange, Directory, IntegrationChange, NewAttribute, NewIntegration, NewUser, OrgUnitChange, Range,
-    SyncMode, UndoOptions, UndoReport, UserChange,
+    AttributeChange, Directory, IntegrationChange, Merge, MergeChoice, MergePart, NewAttribute, NewIntegration,
+    NewUser, OrgUnitChange, Range, Split, SyncMode, UndoOptions, UndoReport, UserChange,
 };
 use roster::index::AccountBy;
 use serde_json::{Value as Json, json};
 
+use crate::merge::{give_back, merge, take};
 use crate::support::{
     Site, account, attribute, cast, export, filter, import, integration, me, new_unit, on_both, on_sqlite, records,
     tables, unit, user,
@@ -26,7 +27,7 @@ async fn content(directory: &Directory) -> BTreeMap<String, Vec<String>> {
     let mut content: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (noun, mut row) in records(directory).await {
         let key = match noun {
-            "user_email" => "user_id",
+            "user_email" | "user_merged_id" => "user_id",
             "org_unit_pin" => "org_unit_id",
             _ => "id",
         };
@@ -169,7 +170,7 @@ pub(crate) async fn act(site: &Site, (verb, a, b, c): (u8, u8, u8, u8)) {
     let name = ["One", "Two", "Three"][usize::from(b % 3)];
     let one = site.index().org_units().map(|unit| unit.row.id).min();
     let any = site.index().org_units().map(|unit| unit.row.id).max();
-    match verb % 22 {
+    match verb % 26 {
         0 | 1 => {
             let new = NewUser {
                 name: format!("User {a}"),
@@ -302,6 +303,30 @@ pub(crate) async fn act(site: &Site, (verb, a, b, c): (u8, u8, u8, u8)) {
         20 => {
             let Some(id) = one else { return };
             drop(site.move_org_unit(&me, id, any.filter(|_| b % 2 == 0), None).await);
+        }
+        22 | 23 => {
+            let (Ok(survivor), Ok(other)) = (user, site.find_user(&email(b))) else { return };
+            let part =
+                [MergePart::Name, MergePart::Email, MergePart::Attribute(key.into())][usize::from(c % 3)].clone();
+            let choices = (c % 4 == 0).then_some(MergeChoice { part, from: other }).into_iter().collect();
+            drop(site.merge_users(&me, &Merge { choices, ..merge(survivor, &[other]) }).await);
+        }
+        24 => {
+            let Ok(user) = user else { return };
+            let merged = site.find_users(&[user]).await.unwrap()[&user].merged_ids.first().copied();
+            let split = match merged {
+                Some(merged) if c % 4 > 0 => give_back(user, merged),
+                _ => Split { emails: vec![email(b)], moved: vec![key.into()], ..take(user) },
+            };
+            drop(site.split_user(&me, &split).await);
+        }
+        25 => {
+            let Ok(user) = user else { return };
+            if c % 3 == 0 {
+                drop(site.mark_reviewed(&me, &[user], b % 2 == 0).await);
+            } else {
+                drop(site.lock_user(&me, user, b % 3 == 0, None).await);
+            }
         }
         _ => {
             let Some(id) = [one, any][usize::from(a % 2)] else { return };

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{row, wanted};
-use crate::{conflicts, draft_properties};
+use crate::{conflicts, draft_properties, merge, order};
 
 #[test]
 fn drafts_of_random_files() {
@@ -26,4 +26,22 @@ fn imports_at_once() {
     conflicts::import_two_at_once(rounds);
     let outcome = format!("{rounds} of {rounds} end as one after the other, on every database");
     row(&["two imports at once, half of the users in both", &outcome, "", &format!("{:.0?}", begun.elapsed())]);
+}
+
+#[test]
+fn accounts_in_any_order() {
+    let Some(cases) = wanted("SOAK_SEQUENCES") else { return };
+    let begun = Instant::now();
+    order::play_many(u32::try_from(cases).unwrap());
+    let outcome = format!("{cases} of {cases} end as what was said last says, in both of two orders");
+    row(&["random accounts seen, changed and gone", &outcome, "", &format!("{:.0?}", begun.elapsed())]);
+}
+
+#[test]
+fn merged_and_split() {
+    let Some(cases) = wanted("SOAK_MERGES") else { return };
+    let begun = Instant::now();
+    merge::merge_and_split(u32::try_from(cases).unwrap());
+    let outcome = format!("{cases} of {cases} are as before, or are refused");
+    row(&["random users merged, and split again or undone", &outcome, "", &format!("{:.0?}", begun.elapsed())]);
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use entity::{
-    attribute, change, changeset, integration, integration_account, org_unit, org_unit_pin, user, user_email,
+    association_rules, attribute, change, changeset, integration, integration_account, org_unit, org_unit_pin, user,
+    user_email, user_merged_id,
 };
 use roster::directory::Directory;
 use roster::directory::csv::ExportOptions;
@@ -41,9 +42,11 @@ pub(crate) async fn records(directory: &Directory) -> Vec<(&'static str, Json)> 
     table!(integration, Id);
     table!(user, Id);
     table!(user_email, UserId, Email);
+    table!(user_merged_id, MergedId);
     table!(integration_account, Id);
     table!(org_unit, Id);
     table!(org_unit_pin, OrgUnitId, UserId);
+    table!(association_rules, Id);
     lines.into_iter().map(|(noun, row)| (noun, sorted(row))).collect()
 }
 
@@ -90,6 +93,7 @@ pub(crate) async fn answers(directory: &Directory) -> String {
     let accounts =
         integration_account::Entity::find().order_by_asc(integration_account::Column::Id).all(from).await.unwrap();
     let emails = user_email::Entity::find().order_by_asc(user_email::Column::Email).all(from).await.unwrap();
+    let merged = user_merged_id::Entity::find().order_by_asc(user_merged_id::Column::MergedId).all(from).await.unwrap();
     let users = user::Entity::find().order_by_asc(user::Column::Id).all(from).await.unwrap();
     let index = directory.index();
     let mut text = String::new();
@@ -118,9 +122,14 @@ pub(crate) async fn answers(directory: &Directory) -> String {
         let mut own = index.accounts_of(id);
         own.sort();
         say!("{} is {:?}, has {own:?}", row.email, index.folded_name_of(id));
+        let alone = |locked, reviewed| !index.marked(&index.these(&[id]), locked, reviewed).is_empty();
+        say!("  is locked: {}, reviewed: {}", index.is_locked(id), alone(None, Some(true)));
         say!("  in {:?}, in filters of {:?}", index.org_units_of(&[id]), index.org_units_naming_user(id));
         let manages = keys.iter().filter_map(|key| Some((key, index.refers_to(key, id)?)));
         say!("  refers to {:?}, is referred to: {}", manages.collect::<Vec<_>>(), index.is_referred_to(id));
+    }
+    for row in &merged {
+        say!("{:?} has become part of {:?}", row.merged_id, index.current_user(row.merged_id));
     }
     for row in &accounts {
         let by = [
@@ -130,6 +139,18 @@ pub(crate) async fn answers(directory: &Directory) -> String {
         ];
         let found: Vec<_> = by.into_iter().flatten().map(|by| index.resolve(row.integration_id, by)).collect();
         say!("{:?} is of {:?}, found as {found:?}", row.id, index.owner_of(row.id));
+    }
+    say!("rules {:?}", index.association_rules());
+    for row in &accounts {
+        let mut like = row.email.as_deref().map(|email| index.emails_like(email)).unwrap_or_default();
+        // One that nobody has any more may still be known.
+        like.retain(|email| {
+            emails.iter().any(|row| row.email == *email)
+                || accounts.iter().any(|row| row.email.as_deref() == Some(email))
+        });
+        like.sort_unstable();
+        let identity = index.account_place(row.id).and_then(|at| index.account_identity(at)).unwrap();
+        say!("{identity:?} like {:?}", like);
     }
     let mut units: Vec<_> = index.org_units().map(|unit| unit.row.id).collect();
     units.sort();

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use entity::change::{self, Noun};
-use entity::{attribute, changeset, integration, integration_account, org_unit, org_unit_pin, user, user_email};
+use entity::{
+    association_rules, attribute, changeset, integration, integration_account, org_unit, org_unit_pin, user,
+    user_email, user_merged_id,
+};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -77,8 +80,14 @@ async fn records(site: &Site) -> Vec<((Noun, Uuid), Json)> {
     for row in integration_account::Entity::find().all(from).await.unwrap() {
         records.push(((Noun::IntegrationAccount, row.id.0), serde_json::to_value(row).unwrap()));
     }
+    for row in association_rules::Entity::find().all(from).await.unwrap() {
+        records.push(((Noun::AssociationRules, row.id.0), serde_json::to_value(row).unwrap()));
+    }
     let emails = user_email::Entity::find().order_by_asc(user_email::Column::Email).all(from).await.unwrap();
+    let mut merged = user_merged_id::Entity::find().all(from).await.unwrap();
+    merged.sort_by_key(|row| row.merged_id);
     for row in user::Entity::find().all(from).await.unwrap() {
+        assert!(!merged.iter().any(|known| known.merged_id == row.id), "a merged id is no user's own");
         let own = emails.iter().filter(|email| email.user_id == row.id);
         let primary: Vec<&str> = own.clone().filter(|email| email.is_primary).map(|row| row.email.as_str()).collect();
         assert_eq!(primary, [row.email.as_str()], "a user has one primary email");
@@ -87,6 +96,10 @@ async fn records(site: &Site) -> Vec<((Noun, Uuid), Json)> {
         let mut record = serde_json::to_value(&row).unwrap();
         if !further.is_empty() {
             record["further_emails"] = json!(further);
+        }
+        let merged: Vec<_> = merged.iter().filter(|known| known.user_id == row.id).map(|row| row.merged_id).collect();
+        if !merged.is_empty() {
+            record["merged_ids"] = json!(merged);
         }
         records.push(((Noun::User, row.id.0), record));
     }

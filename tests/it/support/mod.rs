@@ -8,6 +8,7 @@ mod invariants;
 mod node;
 mod process;
 mod script;
+mod tool;
 
 pub(crate) use cast::{Cast, cast};
 pub(crate) use database::{
@@ -16,8 +17,9 @@ pub(crate) use database::{
 };
 pub(crate) use dump::{answers, export, export_as, records, tables};
 pub(crate) use http::{Events, Server};
-pub(crate) use node::node;
+pub(crate) use node::{node, node_in};
 pub(crate) use process::{Ended, Home, Served, ended, in_each_home, repository};
 pub(crate) use script::{
     account, attribute, file, filter, import, integration, me, new_unit, problems, unit, user, user_of, violations,
 };
+pub(crate) use tool::{Tool, commit_by, tool_user};

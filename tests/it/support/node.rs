@@ -1,4 +1,4 @@
-//! Scripts for Node with the packages of tests/audit.
+//! Scripts for Node with packages from npm.
 
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -20,14 +20,18 @@ static NODE: LazyLock<bool> = LazyLock::new(|| {
 
 /// Runs a script of tests/audit against a server; gives nothing where there is no Node.
 pub(crate) fn node(home: &Home, script: &str, server: &Served) -> Option<Ended> {
+    node_in(home, "tests/audit", script, &[&format!("http://{}/graphql", server.address())])
+}
+
+/// Runs a script of a folder that has a package.json; gives nothing where there is no Node.
+pub(crate) fn node_in(home: &Home, from: &str, script: &str, arguments: &[&str]) -> Option<Ended> {
     if !*NODE {
         return None;
     }
-    let audit = repository("tests/audit");
-    let folder = home.path("audit");
+    let folder = home.path("node");
     std::fs::create_dir(&folder).unwrap();
     for file in ["package.json", "package-lock.json", ".npmrc", script] {
-        std::fs::copy(audit.join(file), folder.join(file)).unwrap();
+        std::fs::copy(repository(from).join(file), folder.join(file)).unwrap();
     }
     let lock = std::fs::read_to_string(folder.join("package-lock.json")).unwrap();
     assert!(!lock.contains("\"resolved\""), "a lock that names a registry binds everybody to it");
@@ -38,5 +42,5 @@ pub(crate) fn node(home: &Home, script: &str, server: &Served) -> Option<Ended> 
     };
     let installed = run("npm", &["ci", "--no-audit", "--no-fund"]);
     assert_eq!(installed.code, Some(0), "{installed:?}");
-    Some(run("node", &[script, &format!("http://{}/graphql", server.address())]))
+    Some(run("node", &[&[script], arguments].concat()))
 }

@@ -132,13 +132,23 @@ pub(crate) struct Served {
 
 impl Served {
     /// Starts a server, and waits until it says where it listens and is ready.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_and_copy(command, std::io::sink())
+    }
+
+    /// The same, with all that it logs written to a file, too.
+    pub(crate) fn start_logging(command: Command, log: &Path) -> Self {
+        Self::start_and_copy(command, std::fs::File::create(log).unwrap())
+    }
+
+    fn start_and_copy(mut command: Command, mut copy: impl Write + Send + 'static) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (lines, log) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 eprintln!("{line}");
+                writeln!(copy, "{line}").unwrap();
                 // Whoever no longer listens has ended the process, or is about to.
                 let _ = lines.send(line);
             }

@@ -128,6 +128,7 @@ pub(crate) fn account(external_id: &str, username: &str, email: &str) -> SyncedA
         email: given(email),
         display_name: None,
         is_bot: false,
+        is_gone: false,
     }
 }
 
