@@ -88,6 +88,9 @@ pub enum Error {
     /// The database cannot answer now.
     #[error("the database is busy or away; try again")]
     Unavailable(#[source] Source),
+    /// What answers is not there yet.
+    #[error("{0} is being made; ask again in a while")]
+    NotReady(&'static str),
     /// The database cannot write, for want of room.
     #[error("the disk is full, or fails; nothing was changed; make room there and try again")]
     DiskFull(#[source] Source),
@@ -110,7 +113,7 @@ impl Error {
             Self::InUse { .. } => "IN_USE",
             Self::Conflict { .. } | Self::Moved { .. } => "CONFLICT",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
-            Self::Unavailable(_) | Self::DiskFull(_) => "UNAVAILABLE",
+            Self::Unavailable(_) | Self::NotReady(_) | Self::DiskFull(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -118,7 +121,7 @@ impl Error {
     /// Whether the same request may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::DiskFull(_))
+        matches!(self, Self::Unavailable(_) | Self::NotReady(_) | Self::DiskFull(_))
     }
 
     /// One violation, as an error.

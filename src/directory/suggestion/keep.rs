@@ -39,11 +39,6 @@ pub(in crate::directory) struct Kept {
     version: i64,
 }
 
-/// Why the book is not at hand.
-#[derive(Debug, thiserror::Error)]
-#[error("the book of identities is being made")]
-struct BeingMade;
-
 /// The book, held for one request.
 pub(super) struct Hold(OwnedMutexGuard<Option<Kept>>);
 
@@ -83,7 +78,7 @@ impl Directory {
     /// The book, at the directory's version.
     ///
     /// # Errors
-    /// `Unavailable` while it is being made.
+    /// `NotReady` while it is being made.
     pub(super) async fn keeper(&self) -> Result<Hold> {
         let directory = self.clone();
         // Goes on when whoever asked goes away.
@@ -93,7 +88,7 @@ impl Directory {
         });
         match timeout(PATIENCE, work).await {
             Ok(done) => Ok(Hold(done.map_err(Error::internal)??)),
-            Err(_) => Err(Error::Unavailable(Arc::new(BeingMade))),
+            Err(_) => Err(Error::NotReady("the list of suggestions")),
         }
     }
 }

@@ -154,7 +154,7 @@ impl Directory {
     /// Pairs that are probably one person and of which nobody has decided, the most probable first.
     ///
     /// # Errors
-    /// `NotFound`, of the one whose suggestions are asked for; `Unavailable` while the book of identities is being made.
+    /// `NotFound`, of the one whose suggestions are asked for; `NotReady` while the book of identities is being made.
     pub async fn list_suggestions(
         &self,
         query: &SuggestionQuery,
@@ -193,7 +193,7 @@ impl Directory {
     /// pair stays two persons, whoever else is like both. In order of the oldest in each.
     ///
     /// # Errors
-    /// `Unavailable` while the book of identities is being made.
+    /// `NotReady` while the book of identities is being made.
     pub async fn list_clusters(&self, min_score: f32, after: Option<Uuid>, limit: usize) -> Result<ClusterPage> {
         let rejected = self.rejected().await?;
         let keeper = self.keeper().await?;
