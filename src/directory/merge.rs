@@ -234,12 +234,15 @@ impl Directory {
         if let Err(refused) = refuse(violations) {
             return Ok((Some(plan), Err(refused)));
         }
+        let number = changeset.number();
         let written = write(&mut changeset, &plan, actor, merge.is_suggested).await;
         let merged = match written {
             Ok(()) => changeset.commit().await,
             Err(error) => Err(error),
         };
-        let merged = merged.map(|version| Merged { survivor, version, changeset: Some(version) });
+        // Where nothing was left to be written, the last version is somebody else's changeset.
+        let merged =
+            merged.map(|version| Merged { survivor, version, changeset: Some(version).filter(|made| *made == number) });
         Ok((Some(plan), merged))
     }
 

@@ -76,7 +76,9 @@ fn what_is_accepted_is_one_user_in_one_changeset_and_undone_as_one() {
         let [ann, home, jira] = seed(site).await;
         let before = pending(site).await;
         let accept = Accept { subjects: vec![home, ann, jira], survivor: None, choices: Vec::new() };
-        let merged = site.accept_suggestion(&me(), accept).await.unwrap();
+        let merged = site.accept_suggestion(&me(), accept.clone()).await.unwrap();
+        let again = site.accept_suggestion(&me(), accept).await.unwrap();
+        assert_eq!((again.survivor, again.version, again.changeset), (merged.survivor, merged.version, None));
         assert_eq!(Subject::User(merged.survivor), ann, "a person knows her; the other was made from an account");
         assert_eq!([home, jira].map(|subject| site.standing(subject).unwrap()), [ann, ann]);
         assert_eq!(pending(site).await, [], "nothing is left to suggest");

@@ -86,6 +86,14 @@ impl Directory {
     /// `NotFound`; `Invalid` where none of them is a user, where they are fewer than two, and as
     /// [`Directory::merge_users`].
     pub async fn accept_suggestion(&self, actor: &Actor, accept: Accept) -> Result<Merged> {
+        check_count(&accept.subjects)?;
+        let standing = accept.subjects.iter().map(|subject| self.standing(*subject)).collect::<Result<Vec<_>>>()?;
+        // The same call again: all of them are one user by now.
+        if let [Subject::User(survivor), rest @ ..] = standing.as_slice()
+            && rest.iter().all(|other| *other == Subject::User(*survivor))
+        {
+            return Ok(Merged { survivor: *survivor, version: self.version(), changeset: None });
+        }
         let merge = self.to_merge(accept).await?;
         self.merge_users(actor, &merge).await
     }
@@ -94,8 +102,7 @@ impl Directory {
     ///
     /// # Errors
     /// As [`Directory::accept_suggestion`].
-    pub async fn to_merge(&self, accept: Accept) -> Result<Merge> {
-        check_count(&accept.subjects)?;
+    async fn to_merge(&self, accept: Accept) -> Result<Merge> {
         let (mut ids, mut accounts): (Vec<UserId>, Vec<IntegrationAccountId>) = (Vec::new(), Vec::new());
         for subject in &accept.subjects {
             match self.standing(*subject)? {
