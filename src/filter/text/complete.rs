@@ -207,12 +207,12 @@ impl List<'_> {
                 names.catalogue.attributes.iter().for_each(|attribute| self.attribute(attribute));
             }
             Item::Text(about) => self.texts(about),
-            Item::Number(about) => self.values(about),
+            Item::Number(about) => self.values(about, |value| matches!(value, Scalar::Number(_))),
             Item::Day(about) => {
                 let typed = self.typed.folded.clone();
                 ["", "d", "w", "m", "y"].iter().for_each(|unit| self.day(&format!("{typed}{unit}")));
                 DAYS.iter().for_each(|day| self.day(day));
-                self.values(about);
+                self.values(about, is_text);
             }
         }
     }
@@ -229,7 +229,11 @@ impl List<'_> {
         });
     }
 
-    fn put_all(&mut self, completion: Completion) {
+    fn put_all(&mut self, mut completion: Completion) {
+        // A word in place of an unfinished quote that stands right behind a word.
+        if self.before.ends_with(is_of_word) && completion.insert.starts_with(is_of_word) {
+            completion.insert.insert(0, ' ');
+        }
         if self.found.len() < self.most && self.found.iter().all(|found| found.insert != completion.insert) {
             self.found.push(completion);
         }
@@ -306,13 +310,16 @@ impl List<'_> {
                     }
                 }
             }
-            _ => self.values(about),
+            _ => self.values(about, is_text),
         }
     }
 
-    fn values(&mut self, about: About<'_>) {
+    /// Values there are, of those that fit the place: an operator on texts may stand behind an attribute without texts.
+    fn values(&mut self, about: About<'_>, fits: fn(&Scalar) -> bool) {
         for offer in (self.offers)(about, &self.typed.folded, self.most) {
-            self.offer(offer);
+            if fits(&offer.value) {
+                self.offer(offer);
+            }
         }
     }
 
@@ -327,6 +334,10 @@ impl List<'_> {
         let replaces = self.typed.replaces.clone();
         self.put_all(Completion { insert, replaces, kind, label: label.unwrap_or(shown), detail, count, spelling });
     }
+}
+
+fn is_text(value: &Scalar) -> bool {
+    matches!(value, Scalar::Text(_))
 }
 
 impl Completion {

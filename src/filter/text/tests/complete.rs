@@ -72,6 +72,10 @@ fn what_is_offered_is_what_the_grammar_and_the_types_take() {
     assert_eq!(offered("start_date lt now-45d|"), ["now-45d"]);
     assert_eq!(offered("start_date lt \"2|"), ["\"2026-01-01\""]);
     assert_eq!(offered("level between 1 |"), ["and"]);
+    // The check says that the operator does not fit; what is read there is text all the same.
+    assert_eq!(offered("level hasAny [|"), [""; 0]);
+    assert_eq!(offered("level co |"), [""; 0]);
+    assert_eq!(offered("remote in [|"), ["true", "false"]);
 
     assert_eq!(offered("name pr |"), ["and", "or"]);
     assert_eq!(offered("(name pr |"), ["and", "or", ")"]);
@@ -102,6 +106,7 @@ fn what_the_cursor_is_in_is_replaced_as_a_whole() {
     // The quote is open: what seems to end it begins the next text.
     assert_eq!(completed("department eq \"Platf| and name eq \"x\""), "department eq \"Platform\" and name eq \"x\"");
     assert_eq!(completed("é eq \"x\" or memb|"), "é eq \"x\" or memberOf");
+    assert_eq!(completed("name pr and\"depart|"), "name pr and department");
     assert_eq!(completed("name pr and (depart|)"), "name pr and (department)");
 }
 
