@@ -3,6 +3,7 @@
 // The layout of a query has the layouts of all its fields in it.
 #![recursion_limit = "256"]
 
+pub mod access;
 pub mod cli;
 pub mod config;
 pub mod connector;

@@ -20,6 +20,7 @@ pub mod integration_state;
 pub mod merge_decision;
 pub mod org_unit;
 pub mod org_unit_pin;
+pub mod token;
 pub mod user;
 pub mod user_email;
 pub mod user_merged_id;
