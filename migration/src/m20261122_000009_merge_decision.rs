@@ -23,7 +23,18 @@ impl MigrationTrait for Migration {
             .col(big_integer_null("changeset_number"))
             .primary_key(Index::create().col("low").col("high"))
             .to_owned();
-        manager.create_table(table).await
+        manager.create_table(table).await?;
+        // Lists are of one decision, the latest first.
+        let listed = Index::create()
+            .name("merge_decision_listed")
+            .table("merge_decision")
+            .col("decision")
+            .col("decided_at")
+            .to_owned();
+        manager.create_index(listed).await?;
+        let undone =
+            Index::create().name("merge_decision_changeset").table("merge_decision").col("changeset_number").to_owned();
+        manager.create_index(undone).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -24,27 +24,25 @@ use super::{Actor, Directory, expect_version};
 use crate::filter::Violation;
 use crate::record::{OrgUnitRecord, Record, UserRecord};
 
-/// The most users that become part of one in one call.
-const USERS: usize = 100;
-/// The most accounts that become the survivor's in one call.
-const ACCOUNTS: usize = 100;
+/// The most users and accounts in one call.
+const SUBJECTS: usize = 100;
 /// The most choices in one call.
 const CHOICES: usize = 1_000;
 
 /// Users to be made into one.
 #[derive(Clone, Debug)]
 pub struct Merge {
-    /// Who stays.
-    pub survivor: UserId,
-    /// Who becomes part of the survivor, who may be among them.
-    pub ids: Vec<UserId>,
-    /// Accounts that are nobody's, and become the survivor's.
-    pub accounts: Vec<IntegrationAccountId>,
+    /// Who stays; if nobody is named, whoever of them is known best.
+    pub survivor: Option<UserId>,
+    /// Users who become part of the survivor, who may be among them, and accounts that are nobody's and become the
+    /// survivor's.
+    pub subjects: Vec<Subject>,
     /// Whose part is kept, where that is not to be the survivor's.
     pub choices: Vec<MergeChoice>,
     /// The versions of users that the client read.
     pub expected_versions: Vec<(UserId, i64)>,
-    /// Whether a suggestion is accepted with it, which is remembered.
+    /// Whether a suggestion is accepted with it: it is remembered, and refused where somebody said that two of them are two
+    /// persons.
     pub is_suggested: bool,
 }
 
@@ -164,7 +162,7 @@ impl Directory {
     ///
     /// # Errors
     /// `NotFound`; `Conflict`; `LimitExceeded`; `Invalid` where users are locked, would come to report to themselves, are
-    /// pinned and excluded in one unit, or choices are wrong.
+    /// pinned and excluded in one unit, none of them is a user, or choices are wrong.
     pub async fn merge_users(&self, actor: &Actor, merge: &Merge) -> Result<Merged> {
         let (_, merged) = self.make_merge(actor, merge).await?;
         merged
@@ -188,11 +186,13 @@ impl Directory {
 
     /// Whom of several users it is best to keep: one whom a person knows before an automatic one, then who has most
     /// values and accounts, then who has been there longest.
-    ///
-    /// # Errors
-    /// `NotFound` where there is none of them; where the database cannot be read.
-    pub async fn best_survivor(&self, ids: &[UserId]) -> Result<UserId> {
-        let ids: Vec<UserId> = ids.iter().take(USERS + 1).map(|id| self.current_user(*id)).collect();
+    async fn best_survivor(&self, merge: &Merge) -> Result<UserId> {
+        let mut ids = Vec::new();
+        for subject in &merge.subjects {
+            if let Subject::User(id) = self.standing(*subject)? {
+                ids.push(id);
+            }
+        }
         let users = self.find_users(&ids).await?;
         let accounts = self.accounts_of(&ids).await?;
         let rank = |user: &UserRecord| {
@@ -207,30 +207,42 @@ impl Directory {
         match (best, ids.first()) {
             (Some(best), _) => Ok(best),
             (None, Some(first)) => Err(self.gone_user(*first)),
-            (None, None) => Err(too_few()),
+            (None, None) if merge.subjects.is_empty() => Err(too_few()),
+            (None, None) => {
+                let message = "none of these is a user; make a user first, or link the accounts to one";
+                Err(Error::invalid("ids", "REQUIRED", message))
+            }
         }
     }
 
     /// Makes the merge, if nothing is in the way, and gives the plan in either case.
     async fn make_merge(&self, actor: &Actor, merge: &Merge) -> Result<(Option<MergePlan>, Result<Merged>)> {
-        if merge.ids.len() > USERS {
-            return Err(Error::LimitExceeded { what: "the number of users in one merge", limit: USERS as u64 });
-        }
-        if merge.accounts.len() > ACCOUNTS {
-            return Err(Error::LimitExceeded { what: "the number of accounts in one merge", limit: ACCOUNTS as u64 });
+        if merge.subjects.len() > SUBJECTS {
+            return Err(Error::LimitExceeded { what: "the number of ids in one merge", limit: SUBJECTS as u64 });
         }
         if merge.choices.len() > CHOICES {
             return Err(Error::LimitExceeded { what: "the number of choices in one merge", limit: CHOICES as u64 });
         }
+        let survivor = match merge.survivor {
+            Some(survivor) => survivor,
+            None => self.best_survivor(merge).await?,
+        };
         let mut changeset = self.begin(ChangesetKind::Merge, actor).await?;
-        let users = self.users_to_merge(&changeset, merge).await?;
-        let survivor = self.current_user(merge.survivor);
-        let Some(users) = users else {
+        let standing = self.standing_to_merge(survivor, merge)?;
+        let survivor = standing.users[0];
+        if standing.users.len() < 2 && standing.accounts.is_empty() {
+            if !standing.is_done {
+                return Err(too_few());
+            }
             let version = changeset.number() - 1;
             return Ok((None, Ok(Merged { survivor, version, changeset: None })));
-        };
+        }
+        let users = self.users_to_merge(&changeset, merge, &standing.users).await?;
         let mut violations = Vec::new();
-        let plan = self.plan_merge(&changeset, merge, users, &mut violations).await?;
+        if merge.is_suggested {
+            suggestion::refuse_rejected(&changeset, merge, &mut violations).await?;
+        }
+        let plan = self.plan_merge(&changeset, merge, users, &standing.accounts, &mut violations).await?;
         if let Err(refused) = refuse(violations) {
             return Ok((Some(plan), Err(refused)));
         }
@@ -246,24 +258,27 @@ impl Directory {
         Ok((Some(plan), merged))
     }
 
-    /// The users that a merge is of, the survivor first; none where all have become part of the survivor before.
-    async fn users_to_merge(&self, changeset: &Changeset, merge: &Merge) -> Result<Option<Vec<UserRecord>>> {
-        let mut ids = Vec::with_capacity(merge.ids.len() + 1);
-        let mut is_done = false;
-        {
-            let index = self.index();
-            for id in std::iter::once(&merge.survivor).chain(&merge.ids) {
-                let user = index.current_user(*id).ok_or_else(|| super::missing(*id))?;
-                is_done |= user != *id && ids.first() == Some(&user);
-                if !ids.contains(&user) {
-                    ids.push(user);
+    /// Who those that a merge names are now.
+    fn standing_to_merge(&self, survivor: UserId, merge: &Merge) -> Result<Standing> {
+        let mut standing = Standing { users: Vec::new(), accounts: Vec::new(), is_done: false };
+        for named in std::iter::once(&Subject::User(survivor)).chain(&merge.subjects) {
+            match self.standing(*named)? {
+                Subject::User(user) => {
+                    standing.is_done |= *named != Subject::User(user) && standing.users.first() == Some(&user);
+                    if !standing.users.contains(&user) {
+                        standing.users.push(user);
+                    }
                 }
+                Subject::Account(account) if standing.accounts.contains(&account) => {}
+                Subject::Account(account) => standing.accounts.push(account),
             }
         }
-        if ids.len() < 2 && merge.accounts.is_empty() {
-            return if is_done { Ok(None) } else { Err(too_few()) };
-        }
-        let mut found = changeset.users(&ids).await?;
+        Ok(standing)
+    }
+
+    /// The records of the users that a merge is of.
+    async fn users_to_merge(&self, changeset: &Changeset, merge: &Merge, ids: &[UserId]) -> Result<Vec<UserRecord>> {
+        let mut found = changeset.users(ids).await?;
         let users: Vec<UserRecord> = ids.iter().filter_map(|id| found.remove(id)).collect();
         for (at, (id, expected)) in merge.expected_versions.iter().enumerate() {
             let user = self.current_user(*id);
@@ -273,12 +288,22 @@ impl Directory {
             };
             expect_version(user, Some(*expected), record.row.version)?;
         }
-        Ok(Some(users))
+        Ok(users)
     }
 }
 
+/// Who those that a merge names are now.
+struct Standing {
+    /// The users, the survivor first.
+    users: Vec<UserId>,
+    /// The accounts that are nobody's.
+    accounts: Vec<IntegrationAccountId>,
+    /// Whether something that was named has become part of the survivor.
+    is_done: bool,
+}
+
 fn too_few() -> Error {
-    Error::invalid("ids", "REQUIRED", "give at least one user besides the survivor")
+    Error::invalid("ids", "REQUIRED", "give at least two that are to be one, users or accounts that are nobody's")
 }
 
 async fn write(changeset: &mut Changeset, plan: &MergePlan, actor: &Actor, is_suggested: bool) -> Result<()> {

@@ -67,7 +67,7 @@ pub use rehearsal::{ChangeCount, Rehearsal};
 pub use run::{Run, RunOptions, RunProgress, RunReport, RunWarning};
 pub use split::{Split, SplitOutcome, SplitPlan, SplitPreview, SplitSide};
 pub use suggestion::{
-    ACCEPT, Accept, ClusterPage, Decided, DecisionPlace, MergeCluster, SUGGEST, Subject, Suggestion, SuggestionPage,
+    ACCEPT, ClusterPage, Decided, DecisionPlace, MergeCluster, SUGGEST, Subject, Suggestion, SuggestionPage,
     SuggestionPlace, SuggestionQuery,
 };
 pub use tree::{OrgUnitOverlap, OrgUnitTree};

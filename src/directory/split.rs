@@ -17,7 +17,7 @@ use super::changeset::Changeset;
 use super::error::{Error, Result};
 use super::rehearsal::Rehearsal;
 use super::user::refuse;
-use super::{Actor, Directory, expect_version};
+use super::{Actor, Directory, expect_version, suggestion};
 use crate::record::{OrgUnitRecord, Record, UserRecord};
 
 /// The most accounts, emails or attributes in one call.
@@ -139,7 +139,7 @@ impl Directory {
             return Ok((plan, Err(refused)));
         }
         let (user, new_user) = (plan.rest.record.row.id, plan.new.record.row.id);
-        let done = match write(&mut changeset, &plan).await {
+        let done = match write(&mut changeset, &plan, actor).await {
             Ok(()) => changeset.commit().await,
             Err(error) => Err(error),
         };
@@ -147,7 +147,7 @@ impl Directory {
     }
 }
 
-async fn write(changeset: &mut Changeset, plan: &SplitPlan) -> Result<()> {
+async fn write(changeset: &mut Changeset, plan: &SplitPlan, actor: &Actor) -> Result<()> {
     for (before, after) in plan.changes.iter().cloned() {
         changeset.put(before, after);
     }
@@ -157,5 +157,7 @@ async fn write(changeset: &mut Changeset, plan: &SplitPlan) -> Result<()> {
     for (before, after) in plan.users.iter().cloned() {
         changeset.put(Some(Record::User(before)), Some(Record::User(after)));
     }
-    changeset.flush().await
+    changeset.flush().await?;
+    // Or they would be suggested as one again.
+    suggestion::reject(changeset, [plan.rest.record.row.id, plan.new.record.row.id], actor).await
 }

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use super::changeset::Changeset;
 use super::error::{Error, Result};
-use super::{Actor, Directory};
+use super::{Actor, Directory, suggestion};
 use crate::index::Index;
 use crate::record::{Record, RecordId, UserRecord};
 use crate::value::{Key, Value};
@@ -111,6 +111,7 @@ impl Directory {
         report.version = changeset.number() - 1;
         if !options.dry_run && (options.skip_blocked || report.blocked_count == 0) {
             undo.write(&mut changeset).await?;
+            suggestion::forget(&changeset, number).await?;
             let version = changeset.commit().await?;
             report.applied = true;
             report.changeset = (version > report.version).then_some(version);

@@ -12,6 +12,7 @@ use super::context::ContextExt;
 use super::error::{Failure, Result};
 use super::integration::DeleteIntegrationInput;
 use super::integration_account::{LinkIntegrationAccountInput, UnlinkIntegrationAccountInput};
+use super::merge_suggestion::AcceptMergeSuggestionInput;
 use super::org_unit::{DeleteOrgUnitInput, MoveOrgUnitInput, OrgUnit, UpdateOrgUnitInput};
 use super::user::{DeleteUserInput, MergeUsersInput, SplitUserInput, UpdateUserInput, User};
 use crate::directory::{Actor, ChangeCount, Directory, Error, Rehearsal};
@@ -32,6 +33,8 @@ pub(crate) enum ChangeInput {
     DeleteUser(DeleteUserInput),
     /// As by `mergeUsers`.
     MergeUsers(MergeUsersInput),
+    /// As by `acceptMergeSuggestion`.
+    AcceptMergeSuggestion(AcceptMergeSuggestionInput),
     /// As by `splitUser`.
     SplitUser(SplitUserInput),
     /// As by `updateAttribute`.
@@ -62,6 +65,7 @@ impl ChangeInput {
             Self::UpdateUser(input) => input.make(directory, actor).await.map(drop),
             Self::DeleteUser(input) => input.make(directory, actor).await.map(drop),
             Self::MergeUsers(input) => input.make(directory, actor).await.map(drop),
+            Self::AcceptMergeSuggestion(input) => input.make(directory, actor).await.map(drop),
             Self::SplitUser(input) => input.make(directory, actor).await.map(drop),
             Self::UpdateAttribute(input) => input.make(directory, actor).await.map(drop),
             Self::ChangeAttributeType(input) => input.make(directory, actor).await.map(drop),

@@ -75,7 +75,8 @@ fn the_schema_file_is_the_schema_that_is_served() {
 }
 
 /// What each room may import. A request goes down: handler, resolver, verb.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
+    ("access", &[]),
     ("value", &[]),
     ("record", &["value"]),
     ("filter", &["record", "value"]),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use roster::directory::csv::ImportOptions;
 use roster::directory::{
-    Directory, Error, Merge, MergeChoice, MergePart, NewAttribute, NewOrgUnit, OrgUnitChange, Split, SyncMode,
+    Directory, Error, Merge, MergeChoice, MergePart, NewAttribute, NewOrgUnit, OrgUnitChange, Split, Subject, SyncMode,
     SyncedAccount, UndoOptions, UserChange,
 };
 use roster::index::AccountBy;
@@ -94,9 +94,8 @@ fn found(directory: &Directory, integration: IntegrationId, id: &str) -> Integra
 
 pub(crate) fn merge(survivor: UserId, ids: &[UserId]) -> Merge {
     Merge {
-        survivor,
-        ids: ids.to_vec(),
-        accounts: Vec::new(),
+        survivor: Some(survivor),
+        subjects: ids.iter().copied().map(Subject::User).collect(),
         choices: Vec::new(),
         expected_versions: Vec::new(),
         is_suggested: false,

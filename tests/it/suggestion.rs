@@ -5,7 +5,7 @@ use entity::integration::IntegrationKind;
 use entity::merge_decision::Decision;
 use proptest::prelude::*;
 use roster::directory::{
-    Accept, Clock, Directory, SUGGEST, Subject, Suggestion, SuggestionQuery, SyncMode, SyncedAccount, UndoOptions,
+    Clock, Directory, Merge, SUGGEST, Subject, Suggestion, SuggestionQuery, SyncMode, SyncedAccount, UndoOptions,
 };
 use roster::index::AccountBy;
 use serde_json::json;
@@ -20,6 +20,11 @@ fn shown(account: SyncedAccount, name: &str) -> SyncedAccount {
 
 async fn sync(site: &Directory, integration: IntegrationId, accounts: Vec<SyncedAccount>) {
     site.sync_accounts(&me(), integration, accounts, SyncMode::Delta).await.unwrap();
+}
+
+fn accept(subjects: &[Subject]) -> Merge {
+    let (choices, expected_versions) = (Vec::new(), Vec::new());
+    Merge { survivor: None, subjects: subjects.to_vec(), choices, expected_versions, is_suggested: true }
 }
 
 async fn pending(site: &Directory) -> Vec<Suggestion> {
@@ -75,9 +80,8 @@ fn what_is_accepted_is_one_user_in_one_changeset_and_undone_as_one() {
     on_both(async |site: &Site| {
         let [ann, home, jira] = seed(site).await;
         let before = pending(site).await;
-        let accept = Accept { subjects: vec![home, ann, jira], survivor: None, choices: Vec::new() };
-        let merged = site.accept_suggestion(&me(), accept.clone()).await.unwrap();
-        let again = site.accept_suggestion(&me(), accept).await.unwrap();
+        let merged = site.merge_users(&me(), &accept(&[home, ann, jira])).await.unwrap();
+        let again = site.merge_users(&me(), &accept(&[home, ann, jira])).await.unwrap();
         assert_eq!((again.survivor, again.version, again.changeset), (merged.survivor, merged.version, None));
         assert_eq!(Subject::User(merged.survivor), ann, "a person knows her; the other was made from an account");
         assert_eq!([home, jira].map(|subject| site.standing(subject).unwrap()), [ann, ann]);
@@ -90,6 +94,67 @@ fn what_is_accepted_is_one_user_in_one_changeset_and_undone_as_one() {
         let report = site.undo_changeset(&me(), UndoOptions { number, ..UndoOptions::default() }).await.unwrap();
         assert!(report.applied);
         assert_eq!(pending(site).await, before, "they are suggested again");
+        assert_eq!(site.list_decisions(Decision::Accepted, None, 10).await.unwrap(), [], "and not accepted any more");
+    });
+}
+
+#[test]
+fn what_was_rejected_is_not_accepted_before_it_is_reopened() {
+    on_both(async |site: &Site| {
+        let [ann, home, jira] = seed(site).await;
+        site.reject_suggestion(&me(), [jira, ann]).await.unwrap();
+        let version = site.version();
+        let error = site.merge_users(&me(), &accept(&[home, ann, jira])).await.unwrap_err();
+        assert_eq!(crate::support::violations(&error), ["ids[2]: REJECTED"]);
+        assert!(error.to_string().contains(&jira.to_global()), "{error}");
+        assert_eq!(site.version(), version);
+        let preview = site.preview_merge(&me(), &accept(&[ann, jira])).await.unwrap();
+        assert!(preview.refusal.is_some());
+        assert!(site.reopen_suggestion([ann, jira]).await.unwrap());
+        let preview = site.preview_merge(&me(), &accept(&[ann, jira])).await.unwrap();
+        let linked: Vec<Subject> =
+            preview.plan.unwrap().linked.iter().map(|account| Subject::Account(account.id)).collect();
+        assert_eq!(linked, [jira]);
+        site.merge_users(&me(), &accept(&[home, ann, jira])).await.unwrap();
+        let _ = site.reject_suggestion(&me(), [ann, jira]).await.unwrap_err();
+        assert!(!site.reopen_suggestion([ann, jira]).await.unwrap(), "what was accepted stays");
+        assert_eq!(site.count_decisions(Decision::Accepted).await.unwrap(), 2);
+    });
+}
+
+#[test]
+fn a_rejection_outlives_the_user_who_was_made_from_an_account() {
+    on_both(async |site: &Site| {
+        let [ann, home, jira] = seed(site).await;
+        site.reject_suggestion(&me(), [ann, home]).await.unwrap();
+        let Subject::User(id) = home else { panic!("{home:?}") };
+        let account = site.accounts_of(&[id]).await.unwrap()[&id][0].id;
+        site.unlink_account(&me(), account, None).await.unwrap();
+        assert!(site.standing(home).is_err(), "nothing holds the user any more");
+        let pairs: Vec<_> = pending(site).await.iter().map(|suggestion| suggestion.subjects).collect();
+        assert!(pairs.contains(&[ann, jira]), "{pairs:?}");
+        assert!(!pairs.contains(&[ann, Subject::Account(account)]), "{pairs:?}");
+        assert!(site.reopen_suggestion([Subject::Account(account), ann]).await.unwrap());
+        let pairs: Vec<_> = pending(site).await.iter().map(|suggestion| suggestion.subjects).collect();
+        assert!(pairs.contains(&[ann, Subject::Account(account)]), "{pairs:?}");
+    });
+}
+
+#[test]
+fn who_is_split_is_not_suggested_as_one_again() {
+    on_both(async |site: &Site| {
+        let [ann, home, _] = seed(site).await;
+        site.merge_users(&me(), &accept(&[ann, home])).await.unwrap();
+        let [Subject::User(survivor), Subject::User(merged)] = [ann, home] else { panic!("{ann:?} {home:?}") };
+        let split = site.split_user(&me(), &crate::merge::give_back(survivor, merged)).await.unwrap();
+        let rejected = site.list_decisions(Decision::Rejected, None, 10).await.unwrap();
+        assert_eq!(rejected.iter().map(|decided| decided.changeset).collect::<Vec<_>>(), [Some(split.version)]);
+        assert!(
+            pending(site).await.iter().all(|suggestion| suggestion.subjects != [ann, Subject::User(split.new_user)])
+        );
+        let options = UndoOptions { number: split.version, ..UndoOptions::default() };
+        site.undo_changeset(&me(), options).await.unwrap();
+        assert_eq!(site.count_decisions(Decision::Rejected).await.unwrap(), 0);
     });
 }
 
@@ -101,8 +166,7 @@ fn accounts_alone_are_no_user() {
         sync(site, github, vec![shown(account("g1", "qvillanueva", ""), "Quirin Villanueva")]).await;
         sync(site, jira, vec![shown(account("j1", "qvillanueva", ""), "Quirin Villanueva")]).await;
         let [suggestion] = pending(site).await.try_into().unwrap();
-        let accept = Accept { subjects: suggestion.subjects.to_vec(), survivor: None, choices: Vec::new() };
-        let error = site.accept_suggestion(&me(), accept).await.unwrap_err();
+        let error = site.merge_users(&me(), &accept(&suggestion.subjects)).await.unwrap_err();
         assert_eq!(crate::support::violations(&error), ["ids: REQUIRED"]);
     });
 }
@@ -115,8 +179,7 @@ fn a_rejected_pair_never_returns_whatever_it_becomes_part_of_until_it_is_reopene
         site.reject_suggestion(&me(), [jira, ann]).await.unwrap();
         assert!(pending(site).await.iter().all(|suggestion| suggestion.subjects != [ann, jira]));
         // The account becomes part of the second user: he is not Ann either, from now on.
-        let accept = Accept { subjects: vec![home, jira], survivor: None, choices: Vec::new() };
-        site.accept_suggestion(&me(), accept).await.unwrap();
+        site.merge_users(&me(), &accept(&[home, jira])).await.unwrap();
         assert_eq!(pending(site).await, []);
         let rejected = site.list_decisions(Decision::Rejected, None, 10).await.unwrap();
         assert_eq!(rejected.len(), 1);

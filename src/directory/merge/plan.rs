@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use entity::attribute::AttributeType;
 use entity::integration_account::{self, AccountStatus};
-use entity::{IntegrationId, OrgUnitId, UserId};
+use entity::{IntegrationAccountId, IntegrationId, OrgUnitId, UserId};
 use sea_orm::{ColumnTrait, Condition};
 
 use super::values::Keep;
@@ -14,7 +14,7 @@ use crate::directory::attribute::find_circles;
 use crate::directory::changeset::Changeset;
 use crate::directory::error::Result;
 use crate::directory::repoint::{Repoint, sources};
-use crate::directory::{Directory, missing};
+use crate::directory::{Directory, Subject};
 use crate::filter::Violation;
 use crate::index::Index;
 use crate::record::{OrgUnitRecord, UserRecord};
@@ -27,19 +27,19 @@ impl Directory {
         changeset: &Changeset,
         merge: &Merge,
         users: Vec<UserRecord>,
+        unmatched: &[IntegrationAccountId],
         violations: &mut Vec<Violation>,
     ) -> Result<MergePlan> {
         let index = self.snapshot();
         let survivor = users[0].row.id;
         let gone: HashSet<UserId> = users[1..].iter().map(|user| user.row.id).collect();
         let all: HashSet<UserId> = users.iter().map(|user| user.row.id).collect();
-        check_locks(merge, &users, &index, violations);
+        self.check_locks(merge, &users, violations);
         let choices = find_choices(merge, &all, &index, violations);
         let mut accounts = changeset.accounts_of(&all).await?;
-        let linked = find_accounts(changeset, merge, &all, violations).await?;
-        accounts.extend(linked.iter().cloned());
-        let shared = shared_integrations(&accounts);
-        accounts.retain(|account| account.user_id.is_some());
+        let with_these = integration_account::Column::Id.is_in(unmatched.iter().copied());
+        let linked = changeset.accounts(Condition::all().add(with_these)).await?;
+        let shared = shared_integrations(accounts.iter().chain(&linked));
         accounts.retain(|account| account.user_id != Some(survivor));
         let (after, fields) = Keep { index: &index, users: &users, choices: &choices }.record(violations);
         let (units, pins) = change_units(&index, survivor, &users, &choices, violations)?;
@@ -64,43 +64,19 @@ impl Directory {
             units,
         })
     }
-}
 
-/// The accounts that are to become the survivor's: those that are by then are passed over.
-async fn find_accounts(
-    changeset: &Changeset,
-    merge: &Merge,
-    all: &HashSet<UserId>,
-    violations: &mut Vec<Violation>,
-) -> Result<Vec<integration_account::Model>> {
-    if merge.accounts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let condition = Condition::all().add(integration_account::Column::Id.is_in(merge.accounts.iter().copied()));
-    let mut found = changeset.accounts(condition).await?;
-    for id in &merge.accounts {
-        found.iter().find(|account| account.id == *id).ok_or_else(|| missing(*id))?;
-    }
-    for account in &found {
-        if let Some(owner) = account.user_id.filter(|owner| !all.contains(owner)) {
-            let message = format!("{} is an account of {} by now", account.id.to_global(), owner.to_global());
-            violations.push(violation("ids", "ACCOUNT_TAKEN", message));
+    fn check_locks(&self, merge: &Merge, users: &[UserRecord], violations: &mut Vec<Violation>) {
+        for user in users.iter().filter(|user| user.row.is_locked) {
+            let id = Subject::User(user.row.id);
+            let is_named = merge.survivor.is_some() && user.row.id == users[0].row.id;
+            let place = merge.subjects.iter().position(|subject| self.standing(*subject).ok() == Some(id));
+            let path = match place.filter(|_| !is_named) {
+                Some(at) => format!("ids[{at}]"),
+                None => "survivorId".to_owned(),
+            };
+            let message = format!("{} is locked; unlock this user first", user.row.email);
+            violations.push(violation(path, "LOCKED", message));
         }
-    }
-    found.retain(|account| account.user_id.is_none());
-    Ok(found)
-}
-
-fn check_locks(merge: &Merge, users: &[UserRecord], index: &Index, violations: &mut Vec<Violation>) {
-    for user in users.iter().filter(|user| user.row.is_locked) {
-        let place = merge.ids.iter().position(|id| index.current_user(*id) == Some(user.row.id));
-        let is_survivor = user.row.id == users[0].row.id;
-        let path = match place.filter(|_| !is_survivor) {
-            Some(at) => format!("ids[{at}]"),
-            None => "survivorId".to_owned(),
-        };
-        let message = format!("{} is locked; unlock this user first", user.row.email);
-        violations.push(violation(path, "LOCKED", message));
     }
 }
 
@@ -153,16 +129,17 @@ fn find_choices(
 }
 
 /// The integrations in which several of the users have an account that the tool knows of.
-fn shared_integrations(accounts: &[integration_account::Model]) -> Vec<SharedIntegration> {
+fn shared_integrations<'a>(accounts: impl Iterator<Item = &'a integration_account::Model>) -> Vec<SharedIntegration> {
     let mut found: Vec<(IntegrationId, Vec<&integration_account::Model>)> = Vec::new();
-    for account in accounts.iter().filter(|account| account.status != AccountStatus::Gone) {
+    for account in accounts.filter(|account| account.status != AccountStatus::Gone) {
         match found.iter_mut().find(|(integration, _)| *integration == account.integration_id) {
             Some((_, known)) => known.push(account),
             None => found.push((account.integration_id, vec![account])),
         }
     }
     let of_several = |accounts: &[&integration_account::Model]| {
-        accounts.iter().map(|account| account.user_id).collect::<HashSet<_>>().len() > 1
+        // Accounts that are nobody's are each its own person's.
+        accounts.iter().map(|account| account.user_id.ok_or(account.id)).collect::<HashSet<_>>().len() > 1
     };
     found
         .into_iter()

@@ -1,32 +1,24 @@
 //! What people say of a suggestion: that the two are one person, or that they are not, which holds until somebody says
 //! otherwise.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
+use entity::UserId;
 use entity::merge_decision::{self, Column, Decision};
-use entity::{IntegrationAccountId, UserId};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect,
 };
+use uuid::Uuid;
 
-use super::Subject;
+use super::{Subject, standing_in};
 use crate::directory::changeset::Changeset;
 use crate::directory::error::{Error, Result};
-use crate::directory::{Actor, Directory, Merge, MergeChoice, Merged};
-
-/// The most users and accounts in one call.
-const SUBJECTS: usize = 100;
-
-/// Users and accounts that are one person.
-#[derive(Clone, Debug)]
-pub struct Accept {
-    /// All of them.
-    pub subjects: Vec<Subject>,
-    /// Which user stays; without one, the one who is known best.
-    pub survivor: Option<UserId>,
-    /// Whose part is kept, where that is not to be the survivor's.
-    pub choices: Vec<MergeChoice>,
-}
+use crate::directory::{Actor, Directory, Merge};
+use crate::filter::Violation;
+use crate::index::Index;
 
 /// What was decided of two.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +31,7 @@ pub struct Decided {
     pub by: String,
     /// When.
     pub at: DateTime<Utc>,
-    /// The changeset that merged them; none of a rejection.
+    /// The changeset that merged or split them; none where somebody said so and nothing was changed.
     pub changeset: Option<i64>,
 }
 
@@ -80,58 +72,22 @@ impl DecisionPlace {
 }
 
 impl Directory {
-    /// Makes one user of users and accounts that are nobody's.
+    /// Says that two are two persons: they are not suggested again, nor what they become part of. A user who was made from
+    /// an account is remembered by it, because the user goes when the account does.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` where none of them is a user, where they are fewer than two, and as
-    /// [`Directory::merge_users`].
-    pub async fn accept_suggestion(&self, actor: &Actor, accept: Accept) -> Result<Merged> {
-        check_count(&accept.subjects)?;
-        let standing = accept.subjects.iter().map(|subject| self.standing(*subject)).collect::<Result<Vec<_>>>()?;
-        // The same call again: all of them are one user by now.
-        if let [Subject::User(survivor), rest @ ..] = standing.as_slice()
-            && rest.iter().all(|other| *other == Subject::User(*survivor))
-        {
-            return Ok(Merged { survivor: *survivor, version: self.version(), changeset: None });
-        }
-        let merge = self.to_merge(accept).await?;
-        self.merge_users(actor, &merge).await
-    }
-
-    /// The merge that it takes to make one user of some.
-    ///
-    /// # Errors
-    /// As [`Directory::accept_suggestion`].
-    async fn to_merge(&self, accept: Accept) -> Result<Merge> {
-        let (mut ids, mut accounts): (Vec<UserId>, Vec<IntegrationAccountId>) = (Vec::new(), Vec::new());
-        for subject in &accept.subjects {
-            match self.standing(*subject)? {
-                Subject::User(id) => ids.push(id),
-                Subject::Account(id) => accounts.push(id),
-            }
-        }
-        if ids.is_empty() {
-            let message = "none of these is a user; make a user first, or link the accounts to one";
-            return Err(Error::invalid("ids", "REQUIRED", message));
-        }
-        let survivor = match accept.survivor {
-            Some(survivor) => survivor,
-            None => self.best_survivor(&ids).await?,
-        };
-        let choices = accept.choices;
-        Ok(Merge { survivor, ids, accounts, choices, expected_versions: Vec::new(), is_suggested: true })
-    }
-
-    /// Says that two are two persons: they are not suggested again, nor what they become part of.
-    ///
-    /// # Errors
-    /// `NotFound`; `Invalid` where both are one user already.
+    /// `NotFound`; `Invalid` where both are one.
     pub async fn reject_suggestion(&self, actor: &Actor, subjects: [Subject; 2]) -> Result<Decided> {
         let [a, b] = [self.standing(subjects[0])?, self.standing(subjects[1])?];
         if a == b {
-            return Err(Error::invalid("ids", "CONTRADICTION", "both are one user; split the user instead"));
+            let message = match a {
+                Subject::User(_) => "both are one user; split the user instead",
+                Subject::Account(_) => "both are one account",
+            };
+            return Err(Error::invalid("ids", "CONTRADICTION", message));
         }
-        let row = row(subjects, Decision::Rejected, actor, self.clock().now(), None);
+        let lasting = [self.lasting(a).await?, self.lasting(b).await?];
+        let row = row(lasting, Decision::Rejected, actor, self.clock().now(), None);
         let decided = read(&row)?;
         let transaction = self.database().begin_side_write().await?;
         put(&transaction, vec![row]).await?;
@@ -139,18 +95,35 @@ impl Directory {
         Ok(decided)
     }
 
+    /// What stands for a subject for ever: for a user who was made from an account, the oldest account of a person.
+    async fn lasting(&self, subject: Subject) -> Result<Subject> {
+        let Subject::User(id) = subject else { return Ok(subject) };
+        let is_automatic = self.find_users(&[id]).await?.get(&id).is_some_and(|user| user.row.is_automatic);
+        if !is_automatic {
+            return Ok(subject);
+        }
+        let accounts = self.accounts_of(&[id]).await?.remove(&id).unwrap_or_default();
+        let of_a_person = accounts.iter().filter(|account| !account.is_bot).map(|account| account.id);
+        Ok(of_a_person.min().map_or(subject, Subject::Account))
+    }
+
     /// Takes back that two are two persons; false where nobody has said so.
     ///
     /// # Errors
     /// Where the database is busy or away.
     pub async fn reopen_suggestion(&self, subjects: [Subject; 2]) -> Result<bool> {
-        let wanted = subjects.map(|subject| self.standing(subject).unwrap_or(subject));
-        let rejections = self.rejections().await?;
+        let index = self.snapshot();
+        let standing = |subject: Subject| standing_in(&index, subject).unwrap_or(subject);
+        let is_same = |pair: [Subject; 2], other: [Subject; 2]| pair == other || [pair[1], pair[0]] == other;
+        let wanted = subjects.map(standing);
         let transaction = self.database().begin_side_write().await?;
         let mut is_found = false;
-        for rejection in rejections {
-            let [a, b] = read(&rejection)?.subjects.map(|subject| self.standing(subject).unwrap_or(subject));
-            if [a, b] == wanted || [b, a] == wanted {
+        for rejection in rejections(&transaction).await? {
+            let of = read(&rejection)?.subjects;
+            // Those who are one user by now are told by the ids alone.
+            let is_meant =
+                if wanted[0] == wanted[1] { is_same(of, subjects) } else { is_same(of.map(standing), wanted) };
+            if is_meant {
                 merge_decision::Entity::delete_by_id((rejection.low, rejection.high)).exec(&transaction).await?;
                 is_found = true;
             }
@@ -195,18 +168,54 @@ impl Directory {
         Ok(decided.count(self.database().readers()).await?)
     }
 
-    pub(super) async fn rejections(&self) -> Result<Vec<merge_decision::Model>> {
-        let rejected = merge_decision::Entity::find().filter(Column::Decision.eq(Decision::Rejected));
-        Ok(rejected.all(self.database().readers()).await?)
+    /// The pairs that people said are two persons, as who they are in `index`; in order within each.
+    pub(super) async fn rejected(&self, index: &Index) -> Result<HashSet<(Uuid, Uuid)>> {
+        let mut pairs = HashSet::new();
+        for rejection in rejections(self.database().readers()).await? {
+            let now = read(&rejection)?.subjects.map(|subject| standing_in(index, subject));
+            if let [Some(a), Some(b)] = now {
+                pairs.insert((a.uuid().min(b.uuid()), a.uuid().max(b.uuid())));
+            }
+        }
+        Ok(pairs)
     }
 }
 
-fn check_count(subjects: &[Subject]) -> Result<()> {
-    if subjects.len() > SUBJECTS {
-        return Err(Error::LimitExceeded { what: "the number of ids in one call", limit: SUBJECTS as u64 });
-    }
-    if subjects.len() < 2 {
-        return Err(Error::invalid("ids", "REQUIRED", "give at least two ids"));
+async fn rejections(connection: &impl ConnectionTrait) -> Result<Vec<merge_decision::Model>> {
+    let rejected = merge_decision::Entity::find().filter(Column::Decision.eq(Decision::Rejected));
+    Ok(rejected.all(connection).await?)
+}
+
+/// Refuses to accept that two are one person of whom somebody said that they are not.
+pub(in crate::directory) async fn refuse_rejected(
+    changeset: &Changeset,
+    merge: &Merge,
+    violations: &mut Vec<Violation>,
+) -> Result<()> {
+    let index = changeset.directory().snapshot();
+    let standing: Vec<Option<Subject>> = merge.subjects.iter().map(|subject| standing_in(&index, *subject)).collect();
+    let survivor = merge.survivor.and_then(|id| standing_in(&index, Subject::User(id)));
+    // None is the survivor's place, which is before all others.
+    let place = |subject: Subject| match standing.iter().position(|known| *known == Some(subject)) {
+        Some(at) => Some(Some(at)),
+        None => (survivor == Some(subject)).then_some(None),
+    };
+    let path = |place: Option<usize>| place.map_or_else(|| "survivorId".to_owned(), |at| format!("ids[{at}]"));
+    for rejection in rejections(changeset.transaction()).await? {
+        let decided = read(&rejection)?;
+        let [Some(a), Some(b)] = decided.subjects.map(|subject| standing_in(&index, subject)) else { continue };
+        if let (Some(one), Some(other)) = (place(a), place(b))
+            && a != b
+        {
+            let message = format!(
+                "`{}` said that this and {} are two persons; reopen the suggestion of {} and {} first",
+                decided.by,
+                path(one.min(other)),
+                decided.subjects[0].to_global(),
+                decided.subjects[1].to_global()
+            );
+            violations.push(Violation::new(path(one.max(other)), "REJECTED", message));
+        }
     }
     Ok(())
 }
@@ -222,6 +231,20 @@ pub(in crate::directory) async fn accept(
     let rows =
         others.into_iter().map(|other| row([survivor, other], Decision::Accepted, actor, changeset.now(), number));
     put(changeset.transaction(), rows.collect()).await
+}
+
+/// Remembers, with the changeset that splits them, that two are two persons.
+pub(in crate::directory) async fn reject(changeset: &Changeset, users: [UserId; 2], actor: &Actor) -> Result<()> {
+    let of = users.map(Subject::User);
+    let row = row(of, Decision::Rejected, actor, changeset.now(), Some(changeset.number()));
+    put(changeset.transaction(), vec![row]).await
+}
+
+/// Forgets what was decided with a changeset that is undone.
+pub(in crate::directory) async fn forget(changeset: &Changeset, undone: i64) -> Result<()> {
+    let decided_with_it = merge_decision::Entity::delete_many().filter(Column::ChangesetNumber.eq(undone));
+    decided_with_it.exec(changeset.transaction()).await?;
+    Ok(())
 }
 
 /// The row of a decision.
@@ -246,7 +269,7 @@ fn row(
 }
 
 /// Writes decisions over those of before.
-async fn put(connection: &impl sea_orm::ConnectionTrait, rows: Vec<merge_decision::Model>) -> Result<()> {
+async fn put(connection: &impl ConnectionTrait, rows: Vec<merge_decision::Model>) -> Result<()> {
     let over = OnConflict::columns([Column::Low, Column::High])
         .update_columns([Column::Decision, Column::DecidedBy, Column::DecidedAt, Column::ChangesetNumber])
         .to_owned();

@@ -19,6 +19,7 @@ use super::SuggestionPlace;
 use crate::directory::error::{Error, Result};
 use crate::directory::{Directory, fetch};
 use crate::identity::{Account, Book, Cluster, Identity, Pair, Reason, SUGGEST};
+use crate::index::Index;
 use crate::record::{Record, UserRecord};
 
 /// Records that are read at a time.
@@ -37,40 +38,62 @@ pub(in crate::directory) struct Kept {
     pairs: BTreeSet<SuggestionPlace>,
     of: HashMap<Uuid, Vec<SuggestionPlace>>,
     version: i64,
+    /// The clusters that were last asked for; none since the last change.
+    clustered: Option<Clustered>,
 }
 
-/// The book, held for one request.
-pub(super) struct Hold(OwnedMutexGuard<Option<Kept>>);
+/// Clusters, and what they were asked for with.
+struct Clustered {
+    min_score: f32,
+    apart: HashSet<(Uuid, Uuid)>,
+    clusters: Arc<Vec<Cluster<Uuid>>>,
+}
+
+/// The book, held for one request, with the index of the same version.
+pub(super) struct Hold {
+    kept: OwnedMutexGuard<Option<Kept>>,
+    index: Index,
+}
 
 impl Hold {
+    /// The index of the book's version.
+    pub(super) fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// All pairs, the most probable first.
     pub(super) fn pairs(&self) -> impl Iterator<Item = SuggestionPlace> + '_ {
-        self.0.iter().flat_map(|kept| kept.pairs.iter().copied())
+        self.kept.iter().flat_map(|kept| kept.pairs.iter().copied())
     }
 
     /// The pairs with one identity, the most probable first.
     pub(super) fn pairs_of(&self, id: Uuid) -> Vec<SuggestionPlace> {
-        let mut places = self.0.as_ref().and_then(|kept| kept.of.get(&id)).cloned().unwrap_or_default();
+        let mut places = self.kept.as_ref().and_then(|kept| kept.of.get(&id)).cloned().unwrap_or_default();
         places.sort_unstable();
         places
     }
 
-    /// Who is one person once every pair of at least `min_score` is accepted, but those that are apart.
-    pub(super) fn clusters(&self, min_score: f32, is_apart: &dyn Fn(Uuid, Uuid) -> bool) -> Vec<Cluster<Uuid>> {
-        let pairs = self.pairs().map(|place| (place.low, place.high, f32::from_bits(place.score)));
+    /// Who is one person once every pair of at least `min_score` is accepted, but those that are `apart`. Kept until
+    /// something changes, since a list of many pages asks for the same each time.
+    pub(super) fn clusters(&mut self, min_score: f32, apart: HashSet<(Uuid, Uuid)>) -> Arc<Vec<Cluster<Uuid>>> {
+        let Some(kept) = self.kept.as_mut() else { return Arc::default() };
+        if let Some(known) = &kept.clustered
+            && known.min_score.to_bits() == min_score.to_bits()
+            && known.apart == apart
+        {
+            return known.clusters.clone();
+        }
+        let pairs = kept.pairs.iter().map(|place| (place.low, place.high, f32::from_bits(place.score)));
         let pairs = pairs.take_while(|(_, _, score)| *score >= min_score);
-        self.0.as_ref().map(|kept| kept.book.clusters_of(pairs, is_apart).clusters).unwrap_or_default()
+        let clusters = Arc::new(kept.book.clusters_of(pairs, &|a, b| apart.contains(&(a, b))).clusters);
+        kept.clustered = Some(Clustered { min_score, apart, clusters: clusters.clone() });
+        clusters
     }
 
     /// Why a pair is one.
     pub(super) fn reasons(&self, place: &SuggestionPlace) -> Vec<Reason> {
-        let pair = self.0.as_ref().and_then(|kept| kept.book.compare(place.low, place.high));
+        let pair = self.kept.as_ref().and_then(|kept| kept.book.compare(place.low, place.high));
         pair.map(|pair| pair.reasons).unwrap_or_default()
-    }
-
-    /// The version that it is of.
-    pub(super) fn version(&self) -> i64 {
-        self.0.as_ref().map_or(0, |kept| kept.version)
     }
 }
 
@@ -83,22 +106,27 @@ impl Directory {
         let directory = self.clone();
         // Goes on when whoever asked goes away.
         let work = tokio::spawn(async move {
-            let mut held = directory.0.keeper.clone().lock_owned().await;
-            directory.bring_book(&mut held).await.map(|()| held)
+            let mut kept = directory.0.keeper.clone().lock_owned().await;
+            let brought = directory.bring_book(&mut kept).await;
+            // Nobody may be waiting any more who would say it.
+            brought
+                .inspect_err(|error| tracing::warn!(%error, "cannot bring the book of identities up to date"))
+                .map(|index| Hold { kept, index })
         });
         match timeout(PATIENCE, work).await {
-            Ok(done) => Ok(Hold(done.map_err(Error::internal)??)),
+            Ok(done) => done.map_err(Error::internal)?,
             Err(_) => Err(Error::NotReady("the list of suggestions")),
         }
     }
 }
 
 impl Directory {
-    /// Brings the book to the directory's version.
-    async fn bring_book(&self, held: &mut Option<Kept>) -> Result<()> {
+    /// Brings the book to the directory's version. Gives the index of that version.
+    async fn bring_book(&self, held: &mut Option<Kept>) -> Result<Index> {
         let version = held.as_ref().map(|kept| kept.version);
-        if version.is_some_and(|version| version >= self.version()) {
-            return Ok(());
+        let index = self.snapshot();
+        if version == Some(index.version()) {
+            return Ok(index);
         }
         let (transaction, index) = self.begin_read_at().await?;
         let touched = match version {
@@ -108,8 +136,9 @@ impl Directory {
         let Some(touched) = touched else {
             *held = None;
             let book = self.fill(&transaction, &index).await?;
-            *held = Some(spawn_blocking(move || Kept::new(book, index.version())).await.map_err(Error::internal)?);
-            return Ok(());
+            let version = index.version();
+            *held = Some(spawn_blocking(move || Kept::new(book, version)).await.map_err(Error::internal)?);
+            return Ok(index);
         };
         let tools = Tools::of(&index);
         let users: Vec<UserId> = touched.users.iter().copied().collect();
@@ -117,18 +146,19 @@ impl Directory {
         let accounts: Vec<IntegrationAccountId> = touched.accounts.iter().copied().collect();
         let accounts = fetch::accounts(&transaction, &accounts).await?;
         now.extend(accounts.iter().filter_map(|account| tools.unmatched(account)));
-        let Some(mut kept) = held.take() else { return Ok(()) };
+        let Some(mut kept) = held.take() else { return Ok(index) };
+        let version = index.version();
         let work = move || {
             let touched = touched.users.iter().map(|id| id.0).chain(touched.accounts.iter().map(|id| id.0));
-            kept.renew(&touched.collect(), &now, index.version());
+            kept.renew(&touched.collect(), &now, version);
             kept
         };
         *held = Some(spawn_blocking(work).await.map_err(Error::internal)?);
-        Ok(())
+        Ok(index)
     }
 
     /// A book of everybody.
-    async fn fill(&self, connection: &impl ConnectionTrait, index: &crate::index::Index) -> Result<Book<Uuid>> {
+    async fn fill(&self, connection: &impl ConnectionTrait, index: &Index) -> Result<Book<Uuid>> {
         let tools = Tools::of(index);
         let mut book = Book::new();
         let mut after: Option<UserId> = None;
@@ -210,7 +240,7 @@ async fn touched(connection: &impl ConnectionTrait, version: i64) -> Result<Opti
 struct Tools(HashMap<IntegrationId, IntegrationKind>);
 
 impl Tools {
-    fn of(index: &crate::index::Index) -> Self {
+    fn of(index: &Index) -> Self {
         Self(index.integrations().iter().map(|integration| (integration.id, integration.kind)).collect())
     }
 
@@ -270,7 +300,7 @@ async fn users_as_identities(
 
 impl Kept {
     fn new(book: Book<Uuid>, version: i64) -> Self {
-        let mut kept = Self { book, pairs: BTreeSet::new(), of: HashMap::new(), version };
+        let mut kept = Self { book, pairs: BTreeSet::new(), of: HashMap::new(), version, clustered: None };
         let places = |pair: Pair<Uuid>| SuggestionPlace::of(pair.score, pair.a, pair.b);
         let found: Vec<SuggestionPlace> = kept.book.pairs(Bound::Unbounded, SUGGEST).map(places).collect();
         found.into_iter().for_each(|place| kept.add(place));
@@ -304,5 +334,6 @@ impl Kept {
             }
         }
         self.version = version;
+        self.clustered = None;
     }
 }

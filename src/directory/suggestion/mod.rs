@@ -6,11 +6,9 @@
 mod decide;
 mod keep;
 
-pub(super) use decide::accept;
-pub use decide::{Accept, Decided, DecisionPlace};
+pub use decide::{Decided, DecisionPlace};
+pub(super) use decide::{accept, forget, refuse_rejected, reject};
 pub(super) use keep::Keeper;
-
-use std::collections::HashSet;
 
 use entity::{IntegrationAccountId, UserId};
 use uuid::Uuid;
@@ -103,6 +101,13 @@ impl Subject {
         }
     }
 
+    fn missing(self) -> Error {
+        match self {
+            Self::User(id) => missing(id),
+            Self::Account(id) => missing(id),
+        }
+    }
+
     /// The id as clients see it.
     #[must_use]
     pub fn to_global(self) -> String {
@@ -161,9 +166,10 @@ impl Directory {
         after: Option<SuggestionPlace>,
         limit: usize,
     ) -> Result<SuggestionPage> {
-        let of = query.of.map(|subject| self.standing(subject)).transpose()?;
-        let rejected = self.rejected().await?;
         let keeper = self.keeper().await?;
+        let index = keeper.index();
+        let of = query.of.map(|subject| standing_in(index, subject).ok_or_else(|| subject.missing())).transpose()?;
+        let rejected = self.rejected(index).await?;
         let min_score = query.min_score.max(SUGGEST);
         let pairs: Box<dyn Iterator<Item = SuggestionPlace>> = match of {
             Some(of) => Box::new(keeper.pairs_of(of.uuid()).into_iter()),
@@ -175,9 +181,8 @@ impl Directory {
             .collect();
         let start = after.map_or(0, |after| pending.partition_point(|place| place.rank() <= after.rank()));
         let part = pending.iter().skip(start).take(limit);
-        let index = self.index();
         let row = |place: &SuggestionPlace| {
-            let mut subjects = [subject(&index, place.low), subject(&index, place.high)];
+            let mut subjects = [subject(index, place.low), subject(index, place.high)];
             subjects.sort_unstable();
             (*place, Suggestion { subjects, score: f32::from_bits(place.score), reasons: keeper.reasons(place) })
         };
@@ -185,7 +190,7 @@ impl Directory {
             rows: part.map(row).collect(),
             has_next: start + limit < pending.len(),
             total: pending.len() as u64,
-            version: keeper.version(),
+            version: index.version(),
         })
     }
 
@@ -195,17 +200,16 @@ impl Directory {
     /// # Errors
     /// `NotReady` while the book of identities is being made.
     pub async fn list_clusters(&self, min_score: f32, after: Option<Uuid>, limit: usize) -> Result<ClusterPage> {
-        let rejected = self.rejected().await?;
         let keeper = self.keeper().await?;
+        let rejected = self.rejected(keeper.index()).await?;
         let work = move || {
-            let clusters = keeper.clusters(min_score.max(SUGGEST), &|a, b| rejected.contains(&(a, b)));
-            (clusters, keeper.version())
+            let mut keeper = keeper;
+            (keeper.clusters(min_score.max(SUGGEST), rejected), keeper)
         };
-        let (clusters, version) = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+        let (clusters, keeper) = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
         let start = clusters.partition_point(|cluster| cluster.keys.first().copied() <= after);
-        let index = self.index();
         let row = |cluster: &Cluster<Uuid>| {
-            let mut subjects: Vec<Subject> = cluster.keys.iter().map(|id| subject(&index, *id)).collect();
+            let mut subjects: Vec<Subject> = cluster.keys.iter().map(|id| subject(keeper.index(), *id)).collect();
             subjects.sort_unstable();
             (cluster.keys.first().copied().unwrap_or_default(), MergeCluster { subjects, score: cluster.score })
         };
@@ -214,7 +218,7 @@ impl Directory {
             rows: clusters.iter().skip(start).take(limit).map(row).collect(),
             has_next: start + limit < clusters.len(),
             total: clusters.len() as u64,
-            version,
+            version: keeper.index().version(),
         })
     }
 
@@ -224,23 +228,18 @@ impl Directory {
     /// # Errors
     /// `NotFound`.
     pub fn standing(&self, subject: Subject) -> Result<Subject> {
-        let index = self.index();
-        match subject {
-            Subject::User(id) => index.current_user(id).map(Subject::User).ok_or_else(|| missing(id)),
-            Subject::Account(id) => match index.owner_of(id) {
-                Some(owner) => Ok(Subject::User(owner)),
-                None if index.has_account(id) => Ok(subject),
-                None => Err(missing(id)),
-            },
-        }
+        standing_in(&self.index(), subject).ok_or_else(|| subject.missing())
     }
+}
 
-    /// The pairs that people said are two persons, as who they are now; in order within each.
-    async fn rejected(&self) -> Result<HashSet<(Uuid, Uuid)>> {
-        let rows = self.rejections().await?;
-        let now = |id: &str| Some(self.standing(Subject::parse(id, "").ok()?).ok()?.uuid());
-        let pair = |low: Uuid, high: Uuid| (low.min(high), low.max(high));
-        Ok(rows.iter().filter_map(|row| Some(pair(now(&row.low)?, now(&row.high)?))).collect())
+/// Who a subject is in `index`, if anybody.
+fn standing_in(index: &Index, subject: Subject) -> Option<Subject> {
+    match subject {
+        Subject::User(id) => index.current_user(id).map(Subject::User),
+        Subject::Account(id) => match index.owner_of(id) {
+            Some(owner) => Some(Subject::User(owner)),
+            None => index.has_account(id).then_some(subject),
+        },
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod mutation;
 
-pub(crate) use mutation::MergeSuggestionMutation;
+pub(crate) use mutation::{AcceptMergeSuggestionInput, MergeSuggestionMutation};
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject, Union};
 use entity::merge_decision::Decision;
@@ -186,7 +186,7 @@ impl MergeSuggestion {
         self.decided.as_ref().map(|decided| DateTime(decided.at))
     }
 
-    /// The number of the changeset that merged them, for `undoChangeset`; null unless accepted.
+    /// The number of the changeset that merged or split them, for `undoChangeset`; null where it was only said.
     async fn changeset_number(&self) -> Option<i64> {
         self.decided.as_ref()?.changeset
     }

@@ -3,11 +3,11 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::MergeSuggestion;
-use crate::directory::{Accept, Subject};
+use crate::directory::{Actor, Directory, Merge, Merged, Subject};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
 use crate::graphql::scalar::parse_id;
-use crate::graphql::user::{MergeChoiceInput, User, choices};
+use crate::graphql::user::{MergeChoiceInput, User, choices, subjects};
 
 /// Users and accounts that are one person.
 #[derive(Debug, InputObject)]
@@ -69,16 +69,14 @@ pub(crate) struct MergeSuggestionMutation;
 #[Object]
 impl MergeSuggestionMutation {
     /// Makes one user of users and accounts that are nobody's, as `mergeUsers` does; the accounts are the user's because a
-    /// person said so. One changeset.
+    /// person said so. One changeset. Refused where somebody said that two of them are two persons.
     async fn accept_merge_suggestion(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who are one person.")] input: AcceptMergeSuggestionInput,
     ) -> Result<AcceptMergeSuggestionPayload> {
         let directory = ctx.directory()?;
-        let survivor = input.survivor_id.as_ref().map(|id| parse_id(id, "survivorId")).transpose()?;
-        let accept = Accept { subjects: subjects(&input.ids)?, survivor, choices: choices(input.choices)? };
-        let merged = directory.accept_suggestion(&ctx.actor(), accept).await?;
+        let merged = input.make(directory, &ctx.actor()).await?;
         let user = User::find(ctx, merged.survivor).await?.ok_or_else(|| Failure::missing(merged.survivor))?;
         Ok(AcceptMergeSuggestionPayload { user, version: merged.version, changeset_number: merged.changeset })
     }
@@ -104,8 +102,14 @@ impl MergeSuggestionMutation {
     }
 }
 
-fn subjects(ids: &[ID]) -> Result<Vec<Subject>> {
-    Ok(ids.iter().enumerate().map(|(at, id)| Subject::parse(id, &format!("ids[{at}]"))).collect::<Result<_, _>>()?)
+impl AcceptMergeSuggestionInput {
+    /// Makes the change.
+    pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<Merged> {
+        let survivor = self.survivor_id.as_ref().map(|id| parse_id(id, "survivorId")).transpose()?;
+        let (subjects, choices) = (subjects(&self.ids)?, choices(self.choices)?);
+        let merge = Merge { survivor, subjects, choices, expected_versions: Vec::new(), is_suggested: true };
+        Ok(directory.merge_users(actor, &merge).await?)
+    }
 }
 
 fn two(ids: &[ID]) -> Result<[Subject; 2]> {

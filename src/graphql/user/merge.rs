@@ -7,7 +7,7 @@ use entity::UserId;
 
 use super::User;
 use super::mutation::read;
-use crate::directory::{self, Actor, Directory, Merge, MergeChoice, MergePart, MergePlan, Merged};
+use crate::directory::{self, Actor, Directory, Merge, MergeChoice, MergePart, MergePlan, Merged, Subject};
 use crate::graphql::as_of::At;
 use crate::graphql::attribute::Attribute;
 use crate::graphql::change_preview::{ChangePreview, at_most, in_its_own_task};
@@ -58,7 +58,8 @@ pub(crate) struct ExpectedVersionInput {
 pub(crate) struct MergeUsersInput {
     /// The id of the user who stays.
     survivor_id: ID,
-    /// The ids of the users who become part of the survivor, at most 100. The survivor may be among them.
+    /// The ids of the users who become part of the survivor, and of accounts that are nobody's and become the survivor's;
+    /// at most 100. The survivor may be among them.
     ids: Vec<ID>,
     /// Whose part is kept, where that is not to be the survivor's. Without a choice the survivor's value stays, and where
     /// it has none that of whoever was changed last; options of a `MULTI_SELECT` come together.
@@ -104,9 +105,8 @@ impl MergeUsersInput {
     /// Makes the change.
     pub(crate) async fn make(self, directory: &Directory, actor: &Actor) -> Result<Merged> {
         let merge = Merge {
-            survivor: parse_id(&self.survivor_id, "survivorId")?,
-            ids: parse_list(&self.ids)?,
-            accounts: Vec::new(),
+            survivor: Some(parse_id(&self.survivor_id, "survivorId")?),
+            subjects: subjects(&self.ids)?,
             choices: choices(self.choices)?,
             expected_versions: self
                 .expected_versions
@@ -122,8 +122,9 @@ impl MergeUsersInput {
     }
 }
 
-pub(super) fn parse_list(ids: &[ID]) -> Result<Vec<UserId>> {
-    ids.iter().enumerate().map(|(at, id)| parse_id(id, &format!("ids[{at}]"))).collect()
+/// Users and accounts by their ids.
+pub(crate) fn subjects(ids: &[ID]) -> Result<Vec<Subject>> {
+    Ok(ids.iter().enumerate().map(|(at, id)| Subject::parse(id, &format!("ids[{at}]"))).collect::<Result<_, _>>()?)
 }
 
 pub(crate) fn choices(inputs: Vec<MergeChoiceInput>) -> Result<Vec<MergeChoice>> {
@@ -201,7 +202,12 @@ impl MergePreview {
         self.plan.iter().flat_map(|plan| &plan.accounts).cloned().map(IntegrationAccount::new).collect()
     }
 
-    /// Integrations in which several of the users have an account. They may be two people: look before you merge them.
+    /// Accounts that are nobody's and would be the survivor's, because a person said so.
+    async fn linked(&self) -> Vec<IntegrationAccount> {
+        self.plan.iter().flat_map(|plan| &plan.linked).cloned().map(IntegrationAccount::new).collect()
+    }
+
+    /// Integrations in which several of them have an account. They may be two people: look before you merge them.
     async fn shared_integrations(&self, ctx: &Context<'_>) -> Result<Vec<SharedIntegration>> {
         let index = ctx.directory()?.index();
         let show = |shared: &directory::SharedIntegration| {
@@ -342,7 +348,7 @@ impl MergeQuery {
     async fn preview_merge(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The ids of the users, at most 100.")] ids: Vec<ID>,
+        #[graphql(desc = "The ids of users, and of accounts that are nobody's; at most 100.")] ids: Vec<ID>,
         #[graphql(
             desc = "The id of the user who stays. If left out, one whom a person knows rather than one that was \
                           made from an account, then who has most values and accounts, then who has been there longest."
@@ -353,14 +359,10 @@ impl MergeQuery {
         >,
     ) -> Result<MergePreview> {
         let (directory, actor) = (ctx.directory()?.clone(), ctx.actor());
-        let ids = parse_list(&ids)?;
-        let survivor = match survivor_id {
-            Some(id) => parse_id(&id, "survivorId")?,
-            None => directory.best_survivor(&ids).await?,
-        };
+        let subjects = subjects(&ids)?;
+        let survivor = survivor_id.map(|id| parse_id(&id, "survivorId")).transpose()?;
         let choices = self::choices(choices.unwrap_or_default())?;
-        let merge =
-            Merge { survivor, ids, accounts: Vec::new(), choices, expected_versions: Vec::new(), is_suggested: false };
+        let merge = Merge { survivor, subjects, choices, expected_versions: Vec::new(), is_suggested: false };
         let preview = in_its_own_task(async move { directory.preview_merge(&actor, &merge).await }).await?;
         let outcome = ChangePreview::of(preview.rehearsal, preview.refusal).await?;
         Ok(MergePreview { plan: preview.plan, outcome })

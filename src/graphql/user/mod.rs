@@ -11,7 +11,7 @@ mod then;
 mod value;
 
 pub(crate) use list::{UserConnection, UserOrder, Users, page};
-pub(crate) use merge::{MergeChoiceInput, MergeMutation, MergeQuery, MergeUsersInput, choices};
+pub(crate) use merge::{MergeChoiceInput, MergeMutation, MergeQuery, MergeUsersInput, choices, subjects};
 pub(crate) use mutation::{DeleteUserInput, UpdateUserInput, UserMutation};
 pub(crate) use review::ReviewMutation;
 pub(crate) use split::{SplitMutation, SplitQuery, SplitUserInput};

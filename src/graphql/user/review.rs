@@ -3,7 +3,6 @@
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::User;
-use super::merge::parse_list;
 use super::mutation::read;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
@@ -74,7 +73,8 @@ impl ReviewMutation {
         #[graphql(desc = "Whose records are right.")] input: MarkUsersReviewedInput,
     ) -> Result<MarkUsersReviewedPayload> {
         let directory = ctx.directory()?;
-        let ids = parse_list(&input.ids)?;
+        let ids = input.ids.iter().enumerate().map(|(at, id)| parse_id(id, &format!("ids[{at}]")));
+        let ids = ids.collect::<Result<Vec<_>>>()?;
         let ids = directory.mark_reviewed(&ctx.actor(), &ids, input.is_reviewed).await?;
         Ok(MarkUsersReviewedPayload { user_ids: ids.into_iter().map(to_id).collect(), version: directory.version() })
     }
