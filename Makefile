@@ -1,8 +1,8 @@
 # What a person types. It takes Rust (rustup reads rust-toolchain.toml) and a C compiler; `make test` takes Node, too, for
-# the audit of GraphQL over HTTP. `.ci/run` runs `make lint test` with PostgreSQL beside it.
+# the audit of GraphQL over HTTP. `.ci/run` runs `make lint deny test` with PostgreSQL beside it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench bench-association soak schema
+.PHONY: help run test lint deny sbom fmt bench bench-association fuzz soak schema
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile
@@ -18,6 +18,14 @@ lint: ## Check the format, the lints and the documentation; a warning is an erro
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 
+deny: ## Hold the dependencies to deny.toml: advisories, licences, sources
+	.ci/deny
+
+sbom: ## Write what the program is made of to target/roster.cdx.json, as CycloneDX
+	command -v cargo-cyclonedx >/dev/null || cargo install cargo-cyclonedx --version 0.5.9 --locked --debug --quiet
+	cargo cyclonedx --quiet --format json --spec-version 1.5 --describe binaries
+	mv roster_bin.cdx.json target/roster.cdx.json
+
 fmt: ## Format the code
 	cargo fmt --all
 
@@ -26,6 +34,15 @@ bench: ## Measure against the targets, about ten minutes; on PostgreSQL too if R
 
 bench-association: ## Measure suggestions: their speed, and how right they are on the sets in ROSTER_IDENTITY_DATA, if it is set
 	cargo bench --locked --bench association
+
+# How long each target is fuzzed, in seconds. Takes a nightly Rust, for its sanitizer.
+fuzz: export FUZZ_SECONDS ?= 600
+fuzz: ## Fuzz every reader of what clients send, ten minutes each
+	command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --version 0.13.2 --locked --debug --quiet
+	cp Cargo.lock fuzz/Cargo.lock
+	for target in $$(cargo +nightly fuzz list); do \
+		mkdir -p target/fuzz/$$target && cargo +nightly fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=$$FUZZ_SECONDS -max_len=8192 || exit 1; \
+	done
 
 # How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has;
 # how many random drafts; how many times two imports race; how many sequences of reported accounts; how many random merges.

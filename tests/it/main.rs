@@ -21,6 +21,7 @@ mod draft; // imports that are compared first: what a draft says is what applyin
 mod draft_jobs; // drafts that another process has left
 mod draft_properties; // a draft says exactly what was edited, and does that or is refused
 mod export; // what an export can be asked for, and what can be trusted of it
+mod fuzz; // whatever bytes a client sends: the corpus of the fuzz targets, and damaged pieces of it
 mod generate; // org units made of the values that users have, and kept in step with them
 mod history; // the log, and the indexes of several processes that follow it
 mod hostile; // files that are wrong in every way: what an import says of each
