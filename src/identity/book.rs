@@ -217,7 +217,7 @@ impl<K: Copy + Ord> Book<K> {
             a: a.key,
             b: b.key,
             score: weight.score,
-            reasons: scale.reasons(&weight),
+            reasons: scale.reasons(&a.profile, &b.profile, &weight),
         })
     }
 }

@@ -69,6 +69,8 @@ pub(super) struct Digest {
     pub(super) mails: Vec<Mail>,
     pub(super) accounts: Vec<(u32, u128)>,
     pub(super) is_bot: bool,
+    /// Whether names were written in another script than the words they are compared by.
+    pub(super) is_romanised: bool,
 }
 
 /// How many words of a name, and how many names, handles and emails of an identity are looked at. More say no more.
@@ -102,10 +104,16 @@ pub(super) fn digest(identity: &Identity) -> Digest {
     digest
 }
 
+/// Whether a letter is a Latin one, with or without marks.
+fn is_latin(letter: char) -> bool {
+    matches!(letter, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}')
+}
+
 impl Digest {
     fn read_name(&mut self, name: &str) {
         let mended = mend_encoding(name);
         let name = mended.as_deref().unwrap_or(name).trim();
+        self.is_romanised |= name.chars().any(|c| c.is_alphabetic() && !is_latin(c));
         if name.contains("[bot]") {
             self.is_bot = true;
         }

@@ -16,6 +16,7 @@ pub(super) struct Profile {
     pub(super) mails: Box<[Mail]>,
     pub(super) accounts: Box<[(u32, u128)]>,
     pub(super) is_bot: bool,
+    pub(super) is_romanised: bool,
 }
 
 /// Which of the words are one name.
@@ -82,6 +83,7 @@ impl Profile {
             mails,
             accounts: digest.accounts.as_slice().into(),
             is_bot: digest.is_bot,
+            is_romanised: digest.is_romanised,
         }
     }
 

@@ -91,6 +91,12 @@ impl Evidence {
         }
     }
 
+    /// Whether it is a likeness of names, of which the comparable form is not how people write them.
+    pub(super) fn is_of_names(self) -> bool {
+        use Evidence::{FewerNames, NameWithInitials, PartOfName, SameName, SameSingleName, SimilarName};
+        matches!(self, SameName | FewerNames | SimilarName | NameWithInitials | PartOfName | SameSingleName)
+    }
+
     /// Whether it speaks against one person.
     #[must_use]
     pub fn is_against(self) -> bool {
@@ -103,7 +109,8 @@ impl Evidence {
 pub struct Reason {
     /// What was found.
     pub evidence: Evidence,
-    /// What both have, in comparable form: words in plain Latin letters, a login, a domain.
+    /// What both have, in comparable form: words in plain Latin letters, a login, a domain. Empty where it would be a name
+    /// that is written in another script.
     pub value: String,
     /// How sure it would be by itself, 0 to 1, which tells how rare it is; of what stands against it, what is left of the
     /// rest.

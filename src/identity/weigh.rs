@@ -120,15 +120,20 @@ impl<'a, K: Copy + Ord> Scale<'a, K> {
         self.names(a, b).1.is_some()
     }
 
-    pub(super) fn reasons(&self, weight: &Weight) -> Vec<Reason> {
-        let text =
-            |words: &[Symbol]| words.iter().map(|word| self.book.symbols.text(*word)).collect::<Vec<_>>().join(" ");
+    pub(super) fn reasons(&self, a: &Profile, b: &Profile, weight: &Weight) -> Vec<Reason> {
+        let is_romanised = a.is_romanised || b.is_romanised;
+        let text = |found: &Found| {
+            if is_romanised && found.evidence.is_of_names() {
+                return String::new();
+            }
+            found.value.iter().map(|word| self.book.symbols.text(*word)).collect::<Vec<_>>().join(" ")
+        };
         weight
             .found
             .iter()
             .map(|found| Reason {
                 evidence: found.evidence,
-                value: text(&found.value),
+                value: text(found),
                 weight: found.weight,
                 is_rare: found.is_rare,
             })

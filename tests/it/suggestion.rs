@@ -99,6 +99,18 @@ fn what_is_accepted_is_one_user_in_one_changeset_and_undone_as_one() {
 }
 
 #[test]
+fn accounts_of_programs_are_nobody_to_be_merged_with() {
+    on_both(async |site: &Site| {
+        for (kind, name) in [(IntegrationKind::GitHub, "GitHub"), (IntegrationKind::Jira, "Jira")] {
+            let tool = integration(site, kind, name).await;
+            let builder = shown(account("b1", "release-builder", "builds@corp.example"), "Release Builder");
+            sync(site, tool, vec![SyncedAccount { is_bot: true, ..builder }]).await;
+        }
+        assert_eq!(pending(site).await, []);
+    });
+}
+
+#[test]
 fn what_was_rejected_is_not_accepted_before_it_is_reopened() {
     on_both(async |site: &Site| {
         let [ann, home, jira] = seed(site).await;

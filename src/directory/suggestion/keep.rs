@@ -253,15 +253,15 @@ impl Tools {
         Account { one_of, username: row.username.clone() }
     }
 
-    /// An account as an identity of its own, if it is nobody's.
+    /// An account as an identity of its own, if it is nobody's and a person's: programs are nobody to be merged with.
     fn unmatched(&self, row: &integration_account::Model) -> Option<(Uuid, Identity)> {
         let identity = Identity {
             names: row.display_name.iter().cloned().collect(),
             emails: row.email.iter().cloned().collect(),
             accounts: vec![self.account(row)],
-            is_bot: row.is_bot,
+            is_bot: false,
         };
-        row.user_id.is_none().then_some((row.id.0, identity))
+        (row.user_id.is_none() && !row.is_bot).then_some((row.id.0, identity))
     }
 
     /// A user with all accounts but those of programs.

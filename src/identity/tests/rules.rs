@@ -277,3 +277,15 @@ fn what_is_neither_a_name_nor_an_email_harms_nobody() {
     assert!(book.remove(5_000));
     assert_eq!(book.size(), before);
 }
+
+#[test]
+fn a_name_in_another_script_is_not_shown_as_it_is_compared() {
+    let arabic = |email: &str| author("سلمى أمين الصباغ", email);
+    let pair = compared(&arabic("s@one.example"), &arabic("q@two.example")).unwrap();
+    assert_eq!(in_words(&pair)[0], "same rare name");
+    one(
+        &author("Jürgen Größl", "j@one.example"),
+        &author("Jürgen Größl", "g@two.example"),
+        "same rare name (`jurgen grossl`)",
+    );
+}
