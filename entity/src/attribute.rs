@@ -4,6 +4,7 @@ use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::AttributeId;
+use crate::token::Role;
 
 /// What values an attribute holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -60,6 +61,10 @@ pub struct Model {
     pub is_unique: bool,
     /// Whether it is one of `name`, `email` and `integration`.
     pub is_built_in: bool,
+    /// The roles that may read it, an array of their names; none where everybody may who reads attributes.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readable_by: Option<Json>,
     /// Its place among the attributes, from 0.
     pub position: i32,
     /// The number of the changeset that last changed it.
@@ -75,3 +80,12 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether whoever has a role may know of it. ADMIN may.
+    #[must_use]
+    pub fn is_readable_by(&self, role: Role) -> bool {
+        let names_role = |names: &Json| names.as_array().into_iter().flatten().any(|name| name == role.name());
+        role == Role::Admin || self.readable_by.as_ref().is_none_or(names_role)
+    }
+}

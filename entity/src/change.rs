@@ -42,6 +42,10 @@ pub struct Model {
     pub before: Option<String>,
     /// The record after, as JSON text; none if it was deleted.
     pub after: Option<String>,
+    /// What was drawn for the digest, and goes with what it salts.
+    pub salt: Vec<u8>,
+    /// The digest of the change as it was written, which stays where what it was made of is erased.
+    pub digest: Vec<u8>,
 }
 
 /// No relations are declared: reads are by key, in sets.

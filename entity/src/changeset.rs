@@ -36,6 +36,8 @@ pub enum ChangesetKind {
     Review,
     /// The rules of association were changed, and accounts and users with them.
     AssociationRules,
+    /// A person was erased: user, accounts, and what the log said of them.
+    Erase,
 }
 
 /// A row of `changeset`.
@@ -55,6 +57,9 @@ pub struct Model {
     pub undoes: Option<i64>,
     /// When it was made.
     pub created_at: DateTimeUtc,
+    /// The digest of the changeset before it, of what is said here, and of its changes.
+    #[serde(skip)]
+    pub digest: Vec<u8>,
 }
 
 /// No relations are declared: reads are by key, in sets.

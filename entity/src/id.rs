@@ -52,6 +52,10 @@ id!(
     /// The id of an `association_rules` row.
     AssociationRulesId
 );
+id!(
+    /// The id of a `token` row.
+    TokenId
+);
 
 impl AssociationRulesId {
     /// The only one: there is one set of rules.

@@ -60,7 +60,7 @@ pub struct Model {
     pub name_key: String,
     /// What is read of the tool, and where, as the connector of its kind takes it; none where accounts are only reported.
     #[sea_orm(column_type = "JsonBinary", nullable)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::sorted::option")]
     pub settings: Option<Json>,
     /// The minutes from one run to the next; none where runs are started by hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@ pub mod attribute;
 pub mod change;
 pub mod changeset;
 pub mod column_mapping;
+pub mod erased_change;
 pub mod id;
 pub mod import_draft;
 pub mod import_draft_change;
@@ -20,6 +21,7 @@ pub mod integration_state;
 pub mod merge_decision;
 pub mod org_unit;
 pub mod org_unit_pin;
+mod sorted;
 pub mod token;
 pub mod user;
 pub mod user_email;
@@ -27,5 +29,5 @@ pub mod user_merged_id;
 
 pub use id::{
     AssociationRulesId, AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, IntegrationRunId, OrgUnitId,
-    UserId,
+    TokenId, UserId,
 };

@@ -35,10 +35,11 @@ pub struct Model {
     pub scope: OrgUnitScope,
     /// Its filter in the stored form, `{"v":1,"filter":…}`; none selects nobody.
     #[sea_orm(column_type = "JsonBinary", nullable)]
+    #[serde(serialize_with = "crate::sorted::option")]
     pub filter: Option<Json>,
     /// What it was generated from, and as what; none of units that a person has made.
     #[sea_orm(column_type = "JsonBinary", nullable)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::sorted::option")]
     pub origin: Option<Json>,
     /// The number of the changeset that last changed it.
     pub version: i64,

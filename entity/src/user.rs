@@ -18,6 +18,7 @@ pub struct Model {
     pub email: String,
     /// Custom values by attribute key, each in its attribute's canonical form; no nulls.
     #[sea_orm(column_type = "JsonBinary")]
+    #[serde(serialize_with = "crate::sorted::json")]
     pub attributes: Json,
     /// Made from an account, and not changed by a person or an import since.
     pub is_automatic: bool,

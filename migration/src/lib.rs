@@ -13,6 +13,10 @@ mod m20261122_000006_integration_run;
 mod m20261122_000007_merge;
 mod m20261122_000008_association_rules;
 mod m20261122_000009_merge_decision;
+mod m20261122_000010_token;
+mod m20261122_000011_private_attribute;
+mod m20261122_000012_chain;
+mod m20261122_000013_erasure;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -30,6 +34,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_merge::Migration),
             Box::new(m20261122_000008_association_rules::Migration),
             Box::new(m20261122_000009_merge_decision::Migration),
+            Box::new(m20261122_000010_token::Migration),
+            Box::new(m20261122_000011_private_attribute::Migration),
+            Box::new(m20261122_000012_chain::Migration),
+            Box::new(m20261122_000013_erasure::Migration),
         ]
     }
 }
