@@ -14,6 +14,7 @@ use super::changeset::Changeset;
 use super::error::{Error, Result};
 use super::user::refuse;
 use super::{Actor, Directory, expect_version, missing, user};
+use crate::access::Role;
 use crate::filter::Violation;
 use crate::index::Index;
 use crate::record::Record;
@@ -57,6 +58,9 @@ pub struct NewAttribute {
     pub is_required: bool,
     /// Whether no two users may have the same value.
     pub is_unique: bool,
+    /// The roles that may read it, beside ADMIN; none where everybody may who reads attributes.
+    #[serde(default)]
+    pub readable_by: Option<Vec<Role>>,
     /// Its place among the attributes, from 0; the last where there is none.
     pub position: Option<usize>,
 }
@@ -76,6 +80,8 @@ pub struct AttributeChange {
     pub is_required: Option<bool>,
     /// Whether no two users may have the same value.
     pub is_unique: Option<bool>,
+    /// The roles that may read it, beside ADMIN; `Some(None)` where everybody may who reads attributes.
+    pub readable_by: Option<Option<Vec<Role>>>,
     /// Its place among the attributes, from 0.
     pub position: Option<usize>,
 }
@@ -123,7 +129,8 @@ impl Directory {
         }
         let built_in = before.is_built_in
             && (change.is_required.is_some_and(|flag| flag != before.is_required)
-                || change.is_unique.is_some_and(|flag| flag != before.is_unique));
+                || change.is_unique.is_some_and(|flag| flag != before.is_unique)
+                || change.readable_by.as_ref().is_some_and(Option::is_some));
         if built_in {
             violations.push(Violation::new(
                 "isRequired",
@@ -131,10 +138,15 @@ impl Directory {
                 format!("`{}` is built in; only its title, description and place change", before.title),
             ));
         }
-        refuse(violations)?;
-        heading_is_free(&self.index(), &after.title, Some(id))?;
         after.is_required = change.is_required.unwrap_or(before.is_required);
         after.is_unique = change.is_unique.unwrap_or(before.is_unique);
+        if let Some(readers) = &change.readable_by {
+            after.readable_by = readers.as_deref().map(names);
+        }
+        let readers = Role::ALL.into_iter().filter(|role| after.is_readable_by(*role)).collect::<Vec<_>>();
+        check_readers(after.is_required, after.readable_by.is_some().then_some(&readers[..]), &mut violations);
+        refuse(violations)?;
+        heading_is_free(&self.index(), &after.title, Some(id))?;
         check_tightening(&self.index(), &before, &after)?;
         let mut order: Vec<(Option<attribute::Model>, attribute::Model)> = existing
             .iter()
@@ -189,6 +201,19 @@ impl Directory {
         changeset.put(Some(Record::Attribute(before.as_ref().clone())), None);
         changeset.commit().await?;
         Ok(())
+    }
+}
+
+/// Roles as the row holds them.
+fn names(roles: &[Role]) -> Json {
+    roles.iter().map(|role| role.name()).collect()
+}
+
+/// A required attribute, and so a built-in one, cannot be private to those who make users.
+fn check_readers(is_required: bool, readers: Option<&[Role]>, violations: &mut Vec<Violation>) {
+    if is_required && readers.is_some_and(|readers| !readers.contains(&Role::Editor)) {
+        let message = "every user must have a value, so whoever makes users has to see it: add EDITOR";
+        violations.push(Violation::new("readableBy", "CONTRADICTION", message));
     }
 }
 

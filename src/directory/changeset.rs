@@ -9,12 +9,12 @@ use entity::attribute::AttributeType;
 use entity::changeset::{self, ChangesetKind};
 use entity::{IntegrationAccountId, UserId};
 use entity::{integration_account, user_email};
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
 
 use super::association::{Ongoing, Stamp};
 use super::error::{Error, Result};
 use super::lock::KeptOut;
-use super::{Actor, Directory};
+use super::{Actor, Directory, hex};
 use crate::record::{Record, RecordId, UserRecord};
 
 /// Records that wait in memory before they are written.
@@ -24,7 +24,8 @@ mod batch;
 mod writer;
 
 use batch::ROWS;
-pub(super) use batch::as_user;
+pub(super) use batch::{Statements, as_user};
+pub(super) use writer::digest_of;
 use writer::{Entry, Writer, Writing};
 
 /// A change to the directory that is being made.
@@ -32,10 +33,14 @@ pub(super) struct Changeset {
     directory: Directory,
     transaction: Arc<DatabaseTransaction>,
     number: i64,
+    /// The digest of the changeset before it.
+    head: Vec<u8>,
     kind: ChangesetKind,
     actor: Actor,
     /// The changeset that it undoes.
     pub(super) undoes: Option<i64>,
+    /// The digest of what it took out of the log.
+    pub(super) erased: Option<chain::Digest>,
     now: DateTime<Utc>,
     /// First state before and last state after, of records not yet written. In order of first change.
     pending: Vec<Entry>,
@@ -62,8 +67,10 @@ pub(super) struct Changeset {
 impl Changeset {
     /// Takes the writer lock, and brings the index to the state that the changeset starts from.
     pub(super) async fn begin(directory: &Directory, kind: ChangesetKind, actor: Actor) -> Result<Self> {
+        let directory = &directory.whole();
         let transaction = directory.database().begin_write().await?;
-        let number = directory.follow(&transaction).await? + 1;
+        let (version, head) = directory.follow_to_head(&transaction).await?;
+        let number = version + 1;
         directory.note_base();
         let user_keys = directory
             .index()
@@ -79,9 +86,11 @@ impl Changeset {
             writing: Writing::Here(Writer::new(directory, transaction.clone(), number)),
             transaction,
             number,
+            head,
             kind,
             actor,
             undoes: None,
+            erased: None,
             now: directory.clock().now(),
             pending: Vec::new(),
             places: HashMap::new(),
@@ -286,6 +295,14 @@ impl Changeset {
         }
     }
 
+    /// A record of the tables with what this changeset has done to it so far; none where it has deleted it.
+    pub(super) fn state(&self, record: Record) -> Option<Record> {
+        match self.pending(record.id()) {
+            None => Some(record),
+            Some(state) => state.cloned(),
+        }
+    }
+
     fn pending(&self, id: RecordId) -> Option<Option<&Record>> {
         self.places.get(&id).map(|place| self.pending[*place].after.as_ref())
     }
@@ -296,26 +313,29 @@ impl Changeset {
         self.flush().await?;
         let number = self.number;
         let writer = self.writing.end().await?;
-        let (change_count, pursuit) = (writer.count(), writer.into_pursuit());
+        let change_count = writer.count();
+        let (digests, pursuit) = writer.into_parts();
         if change_count == 0 {
             end(self.transaction)?.rollback().await?;
             return Ok(number - 1);
         }
-        changeset::Entity::insert(
-            changeset::Model {
-                number: self.number,
-                kind: self.kind,
-                actor: self.actor.0.clone(),
-                change_count: i64::try_from(change_count).unwrap_or(i64::MAX),
-                undoes: self.undoes,
-                created_at: self.now,
-            }
-            .into_active_model(),
-        )
-        .exec_without_returning(self.transaction.as_ref())
-        .await?;
+        let mut row = changeset::Model {
+            number,
+            kind: self.kind,
+            actor: self.actor.0.clone(),
+            change_count: i64::try_from(change_count).unwrap_or(i64::MAX),
+            undoes: self.undoes,
+            created_at: self.now,
+            digest: Vec::new(),
+        };
+        row.digest = seal(digests, &self.head, &row, self.erased).to_vec();
+        let head = hex(&row.digest);
+        changeset::Entity::insert(row.into_active_model()).exec_without_returning(self.transaction.as_ref()).await?;
         let transaction = end(self.transaction)?;
         self.directory.commit(transaction, number, pursuit).await?;
+        if !self.directory.is_rehearsal() {
+            tracing::info!(changes = change_count, "the head of the log is {number}:{head}");
+        }
         Ok(number)
     }
 
@@ -339,6 +359,26 @@ impl Changeset {
         }
         entries
     }
+}
+
+/// The digest of a changeset that has these changes, follows one of the digest `before`, and erased what has the digest
+/// `erased`.
+pub(super) fn seal(
+    changes: chain::Rows,
+    before: &[u8],
+    row: &changeset::Model,
+    erased: Option<chain::Digest>,
+) -> chain::Digest {
+    let says = chain::Changeset {
+        number: row.number,
+        kind: &row.kind.to_value(),
+        actor: &row.actor,
+        created_at: row.created_at.timestamp_micros(),
+        change_count: row.change_count,
+        undoes: row.undoes,
+        erased: erased.as_ref().map(<[u8; 32]>::as_slice),
+    };
+    changes.seal(before, &says)
 }
 
 /// The transaction, to end it.

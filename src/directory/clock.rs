@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::error::{Error, Result};
 use crate::value::GlobalId;
 
 /// Where times and ids come from.
@@ -14,7 +15,7 @@ pub enum Clock {
     /// The machine's time, and random ids.
     #[default]
     System,
-    /// A time that moves a millisecond each time it is read, and ids that count: for tests.
+    /// A time that moves a millisecond each time it is read, ids that count, and no salt: for tests.
     Stepped(Arc<Stepped>),
 }
 
@@ -66,6 +67,17 @@ impl Clock {
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         self.look().date_naive()
+    }
+
+    /// Salts for so many changes of the log, one after the other.
+    ///
+    /// # Errors
+    /// Where the system gives no randomness.
+    pub(super) fn salts(&self, count: usize) -> Result<Vec<u8>> {
+        match self {
+            Self::System => chain::salts(count).map_err(|_| Error::internal("the system gives no randomness")),
+            Self::Stepped(_) => Ok(vec![0; count * chain::SALT]),
+        }
     }
 
     /// A new id, later than all before it in this process.

@@ -77,6 +77,9 @@ pub enum Error {
         /// The first of them.
         moved: Vec<super::Moved>,
     },
+    /// Whoever asks may not do this; a sentence says what it takes.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// More than a limit allows.
     #[error("{what} is limited to {limit}")]
     LimitExceeded {
@@ -112,6 +115,7 @@ impl Error {
             Self::Invalid(_) => "INVALID_INPUT",
             Self::InUse { .. } => "IN_USE",
             Self::Conflict { .. } | Self::Moved { .. } => "CONFLICT",
+            Self::Forbidden(_) => "FORBIDDEN",
             Self::LimitExceeded { .. } => "LIMIT_EXCEEDED",
             Self::Unavailable(_) | Self::NotReady(_) | Self::DiskFull(_) => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",

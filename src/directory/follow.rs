@@ -3,6 +3,7 @@
 
 use std::sync::PoisonError;
 
+use entity::changeset::ChangesetKind;
 use entity::{change, changeset};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -87,7 +88,7 @@ impl Pursuit {
                 if few.len() > FEW {
                     let changes = std::mem::take(few);
                     let deleted = deleted_users(&changes);
-                    let successor = Successor::begin(directory.snapshot());
+                    let successor = Successor::begin(directory.whole().snapshot());
                     successor.follow(changes).await;
                     *self = Self::Beside(successor, deleted);
                 }
@@ -104,19 +105,40 @@ fn deleted_users(changes: &[Change]) -> u64 {
 impl Directory {
     /// Follows the log as `connection` sees it, to its end. Gives the version.
     pub(super) async fn follow(&self, connection: &impl ConnectionTrait) -> Result<i64> {
+        Ok(self.follow_to_head(connection).await?.0)
+    }
+
+    /// Follows the log as `connection` sees it, to its end. Gives the version, and its digest.
+    pub(super) async fn follow_to_head(&self, connection: &impl ConnectionTrait) -> Result<(i64, Vec<u8>)> {
         let _following = self.0.following.lock().await;
         self.keep_day();
         let from = self.version();
-        let behind = changeset::Entity::find()
-            .filter(changeset::Column::Number.gt(from))
+        // The last one that is followed already comes with the others, for its digest.
+        let mut behind = changeset::Entity::find()
+            .filter(changeset::Column::Number.gte(from))
             .order_by_asc(changeset::Column::Number)
             .all(connection)
             .await?;
+        let head = behind.last().map_or_else(|| chain::START.to_vec(), |last| last.digest.clone());
+        behind.retain(|changeset| changeset.number > from);
+        Ok((self.follow_changesets(connection, from, &behind).await?, head))
+    }
+
+    /// Follows the changesets after version `from`. Gives the version.
+    async fn follow_changesets(
+        &self,
+        connection: &impl ConnectionTrait,
+        from: i64,
+        behind: &[changeset::Model],
+    ) -> Result<i64> {
         let Some(last) = behind.last() else { return Ok(from) };
+        if behind.iter().any(|changeset| changeset.kind == ChangesetKind::Erase) {
+            self.forget_past();
+        }
         let count: i64 = behind.iter().map(|changeset| changeset.change_count).sum();
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         if count <= FEW {
-            self.follow_in_place(connection, from, &behind).await?;
+            self.follow_in_place(connection, from, behind).await?;
         } else if count as u64 > self.record_count() / 2 {
             return self.reload().await;
         } else {
@@ -160,7 +182,7 @@ impl Directory {
 
     /// The index of version `to`, followed on a copy; none where it must be loaded.
     async fn follow_beside(&self, connection: &impl ConnectionTrait, from: i64, to: i64) -> Result<Option<Index>> {
-        let successor = Successor::begin(self.snapshot());
+        let successor = Successor::begin(self.whole().snapshot());
         let place = || Expr::tuple([change::Column::ChangesetNumber, change::Column::Position].map(Expr::column));
         let (mut number, mut position) = (from, i64::MAX);
         loop {
@@ -220,6 +242,11 @@ impl Directory {
             tracing::warn!(?error, "the database cannot be tidied up after a long changeset");
         }
         Ok(())
+    }
+
+    /// Gives up indexes of the past, which know whoever was erased.
+    pub(super) fn forget_past(&self) {
+        self.0.past.forget();
     }
 
     fn apply(&self, number: i64, changes: Vec<Change>) {

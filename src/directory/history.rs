@@ -47,12 +47,12 @@ pub struct Range<C = i64> {
 
 /// Rows of the log. Each state is a whole record, so they are not read for those who do not ask for them.
 fn changes(with_states: bool) -> Select<change::Entity> {
-    use change::Column::{After, Before, ChangesetNumber, Noun, Position, RecordId};
+    use change::Column::{After, Before, ChangesetNumber, Digest, Noun, Position, RecordId, Salt};
     let all = change::Entity::find();
     if with_states {
         return all;
     }
-    let some = all.select_only().columns([ChangesetNumber, Position, Noun, RecordId]);
+    let some = all.select_only().columns([ChangesetNumber, Position, Noun, RecordId, Salt, Digest]);
     some.column_as(Expr::value(None::<String>), Before.as_str()).column_as(Expr::value(None::<String>), After.as_str())
 }
 

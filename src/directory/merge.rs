@@ -6,6 +6,7 @@
 mod plan;
 mod values;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use entity::changeset::ChangesetKind;
@@ -174,10 +175,15 @@ impl Directory {
     /// Where the database cannot be read; what the merge would be refused for is data.
     pub async fn preview_merge(&self, actor: &Actor, merge: &Merge) -> Result<MergePreview> {
         let rehearsal = Rehearsal::begin(self);
-        let (plan, refusal) = match rehearsal.directory().make_merge(actor, merge).await {
+        let (mut plan, refusal) = match rehearsal.directory().make_merge(actor, merge).await {
             Ok((plan, merged)) => (plan, merged.err()),
             Err(error) => (None, Some(error)),
         };
+        if let Some(plan) = &mut plan {
+            let gone = plan.users.iter().skip(1).map(|user| user.row.id).collect();
+            let seen: HashSet<UserId> = self.index().referring_to(&gone).into_iter().collect();
+            plan.referring.retain(|user| seen.contains(user));
+        }
         match refusal {
             Some(error @ (Error::Internal(_) | Error::Unavailable(_) | Error::DiskFull(_))) => Err(error),
             refusal => Ok(MergePreview { plan, refusal, rehearsal }),

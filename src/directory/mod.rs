@@ -4,6 +4,7 @@
 
 mod association;
 mod attribute;
+mod backup;
 mod changeset;
 mod clock;
 mod complete;
@@ -11,6 +12,7 @@ mod connectors;
 pub mod csv;
 mod diff;
 mod draft;
+mod erase;
 mod error;
 mod explain;
 mod fetch;
@@ -31,11 +33,14 @@ mod repoint;
 mod run;
 mod scan;
 mod show;
+mod sight;
 mod split;
 mod suggestion;
+mod token;
 mod tree;
 mod undo;
 mod user;
+mod verify;
 
 pub use association::{
     AccountLink, AssociationChange, AssociationConflict, ConflictKind, ConflictPlace, IntegrationChoice, LinkRefusal,
@@ -43,10 +48,12 @@ pub use association::{
     WhyAssociated,
 };
 pub use attribute::{AttributeChange, NewAttribute, Renamed, Retype, Retyped, ValueRename};
+pub use backup::{BackupError, BackupReport, NotWhole, backup_tables};
 pub use clock::{Clock, Stepped};
 pub use connectors::{Connectors, Environment};
 pub use diff::{DiffKind, DiffQuery, FieldChange, RecordDiff};
 pub use draft::{ApplyOptions, ColumnMapping, Draft, DraftPage, DraftReport, Impact, Moved, Mover, NewDraft, Progress};
+pub use erase::{ERASED, Erased};
 pub use error::{Error, Result, Source};
 pub use explain::ExplainedBy;
 pub use history::{ChangePage, HistoryEntry, Range};
@@ -65,21 +72,25 @@ pub use past::{AsOf, MembersChange, Moment, Moved as MovedMembers, NAMED as NAME
 pub use preview::{ConditionCount, OrgUnitDraft, OrgUnitPreview, Warning, WarningKind};
 pub use rehearsal::{ChangeCount, Rehearsal};
 pub use run::{Run, RunOptions, RunProgress, RunReport, RunWarning};
+pub use sight::Seen;
 pub use split::{Split, SplitOutcome, SplitPlan, SplitPreview, SplitSide};
 pub use suggestion::{
     ACCEPT, ClusterPage, Decided, DecisionPlace, MergeCluster, SUGGEST, Subject, Suggestion, SuggestionPage,
     SuggestionPlace, SuggestionQuery,
 };
+pub use token::NewToken;
 pub use tree::{OrgUnitOverlap, OrgUnitTree};
 pub use undo::{Blocked, UndoOptions, UndoReport};
 pub use user::{NewUser, UserChange};
+pub use verify::{Finding, Head, Verification};
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use entity::change;
 use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QuerySelect};
 
+use crate::access::Role;
 use crate::database::Database;
 use crate::index::Index;
 use crate::record::{Change, Record, RecordId};
@@ -90,9 +101,9 @@ use changeset::Changeset;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(pub String);
 
-/// The people directory: one handle to its database and its index. Cheap to clone.
+/// The people directory: one handle to its database and its index, as whoever has a role sees it. Cheap to clone.
 #[derive(Clone)]
-pub struct Directory(Arc<Inner>);
+pub struct Directory(Arc<Inner>, Role);
 
 struct Inner {
     database: Database,
@@ -116,6 +127,8 @@ struct Inner {
     past: past::Past,
     /// The book of identities, for suggestions.
     keeper: suggestion::Keeper,
+    /// Tokens that worked a moment ago.
+    tokens: token::Known,
     /// Of a rehearsal: what its change begins from, and how much it changes.
     stage: Option<Mutex<rehearsal::Stage>>,
 }
@@ -139,7 +152,7 @@ impl Directory {
     }
 
     fn of(database: Database, clock: Clock, index: Index, stage: Option<rehearsal::Stage>) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             database,
             versions: live::Versions::new(index.version()),
             index: RwLock::new(index),
@@ -154,8 +167,10 @@ impl Directory {
             runs: run::Jobs::default(),
             past: past::Past::new(),
             keeper: suggestion::Keeper::default(),
+            tokens: token::Known::default(),
             stage: stage.map(Mutex::new),
-        }))
+        });
+        Self(inner, Role::Admin)
     }
 
     /// The database.
@@ -176,13 +191,14 @@ impl Directory {
         self.0.spool.get_or_init(std::env::temp_dir)
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
+    /// The time, as everything in the directory reckons it.
+    #[must_use]
+    pub fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.clock().look()
     }
 
-    /// The index, of the version that the last [`Directory::refresh`] brought. Not to be held across an await.
-    pub fn index(&self) -> RwLockReadGuard<'_, Index> {
-        self.0.index.read().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// The index as it is now, to be kept for as long as it is needed: for long work, such as the comparison of an import
@@ -240,6 +256,11 @@ async fn last_number(connection: &impl ConnectionTrait) -> Result<i64> {
         .one(connection)
         .await?;
     Ok(number.flatten().unwrap_or(0))
+}
+
+/// Bytes as clients see them, two digits each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read_change(row: &change::Model) -> Result<Change> {

@@ -112,7 +112,9 @@ impl Directory {
     pub async fn update_org_unit(&self, actor: &Actor, id: OrgUnitId, change: OrgUnitChange) -> Result<()> {
         let mut changeset = self.begin(ChangesetKind::OrgUnit, actor).await?;
         let (before, after) = {
-            let index = self.index();
+            // What it has by now stands, whoever sees it.
+            let (seen, whole) = (self.snapshot(), self.whole());
+            let index = whole.index();
             let before = index.org_unit(id).ok_or_else(|| missing(id))?.as_ref().clone();
             expect_version(id, change.expected_version, before.row.version)?;
             let mut after = before.clone();
@@ -126,7 +128,7 @@ impl Directory {
             }
             refuse(violations)?;
             if let Some(filter) = change.filter {
-                after.row.filter = store(&index, filter)?;
+                after.row.filter = store(&seen, filter)?;
             }
             after.row.scope = change.scope.unwrap_or(after.row.scope);
             after.pinned = change.pinned.map_or(after.pinned, |users| index.current_users(users));
@@ -152,8 +154,9 @@ impl Directory {
         expected_version: Option<i64>,
     ) -> Result<()> {
         let mut changeset = self.begin(ChangesetKind::OrgUnit, actor).await?;
+        let whole = self.whole();
         let (before, after) = {
-            let index = self.index();
+            let index = whole.index();
             let before = index.org_unit(id).ok_or_else(|| missing(id))?.as_ref().clone();
             expect_version(id, expected_version, before.row.version)?;
             let mut after = before.clone();

@@ -78,6 +78,10 @@ impl Directory {
         };
         let filter = match draft.filter {
             Some(filter) => filter,
+            None if saved.as_ref().is_some_and(|saved| index.conceals(saved)) => {
+                let message = "the filter of this org unit names a private attribute; give one of your own";
+                return Err(Error::invalid("filter", "HIDDEN", message));
+            }
             None => match saved.as_ref().and_then(|saved| saved.row.filter.clone()) {
                 Some(stored) => Some(read_stored(stored)?),
                 None => None,

@@ -45,9 +45,10 @@ impl Rehearsal {
     /// Begins with the directory as it is now.
     #[must_use]
     pub fn begin(directory: &Directory) -> Self {
-        let index = directory.snapshot();
+        let index = directory.whole().snapshot();
         let stage = Stage { base: index.clone(), counts: BTreeMap::new() };
-        Self(Directory::of(directory.database().clone(), directory.clock().clone(), index, Some(stage)))
+        let stage = Directory::of(directory.database().clone(), directory.clock().clone(), index, Some(stage));
+        Self(stage.seen_by(directory.role()))
     }
 
     /// The directory in which the change is to be made, by one call of the verb that would make it.

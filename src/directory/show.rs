@@ -8,6 +8,7 @@ use super::Directory;
 use super::error::Result;
 use super::org_unit::generate::{Origin, Source};
 use super::org_unit::read_stored;
+use crate::access::Role;
 use crate::index::Index;
 use crate::record::Record;
 use crate::value::{GlobalId, Value};
@@ -16,18 +17,21 @@ use crate::value::{GlobalId, Value};
 pub(super) const STAMPS: [&str; 2] = ["version", "updatedAt"];
 
 impl Directory {
-    /// A record of the log as JSON, with the names that the API uses.
+    /// A record of the log as JSON, with the names that the API uses, as far as it is seen; null for an attribute that is not.
     ///
     /// # Errors
     /// `Internal`, where the log holds what cannot be read.
     pub fn show(&self, record: &Record) -> Result<Json> {
-        show(&self.index(), record)
+        show(&self.index(), self.role(), record)
     }
 }
 
-fn show(index: &Index, record: &Record) -> Result<Json> {
+fn show(index: &Index, role: Role, record: &Record) -> Result<Json> {
+    let is_admin = role == Role::Admin;
     Ok(match record {
-        Record::Attribute(row) => json!({
+        Record::Attribute(row) if !(row.is_readable_by(role) && index.sees(row)) => Json::Null,
+        Record::Attribute(row) => {
+            let mut shown = json!({
             "id": row.id.to_global(),
             "key": row.key,
             "title": row.title,
@@ -41,7 +45,13 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
             "version": row.version,
             "createdAt": time(row.created_at),
             "updatedAt": time(row.updated_at),
-        }),
+            });
+            // Most can be read by everybody.
+            if let Some(roles) = &row.readable_by {
+                shown["readableBy"] = roles.clone();
+            }
+            shown
+        }
         Record::Integration(row) => {
             let mut shown = json!({
                 "id": row.id.to_global(),
@@ -52,7 +62,7 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
                 "updatedAt": time(row.updated_at),
             });
             // Those whose accounts are only reported have no such members.
-            if let Some(settings) = &row.settings {
+            if let Some(settings) = row.settings.as_ref().filter(|_| is_admin) {
                 shown["settings"] = settings.clone();
             }
             if let Some(minutes) = row.schedule_minutes {
@@ -67,7 +77,7 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
                 "email": record.row.email,
                 "furtherEmails": record.further_emails,
                 "isAutomatic": record.row.is_automatic,
-                "attributes": values(index, &record.row.attributes),
+                "attributes": values(index, is_admin, &record.row.attributes),
                 "version": record.row.version,
                 "createdAt": time(record.row.created_at),
                 "updatedAt": time(record.row.updated_at),
@@ -123,20 +133,24 @@ fn show(index: &Index, record: &Record) -> Result<Json> {
             "updatedAt": time(row.updated_at),
         }),
         Record::OrgUnit(record) => {
+            let is_hidden = !is_admin && index.names_unseen(record);
+            let filter = record.row.filter.clone().filter(|_| !is_hidden);
             let mut shown = json!({
                 "id": record.row.id.to_global(),
                 "parentId": record.row.parent_id.map(GlobalId::to_global),
                 "name": record.row.name,
                 "description": record.row.description,
                 "scope": record.row.scope,
-                "filter": record.row.filter.clone().map(read_stored).transpose()?,
+                "filter": filter.map(read_stored).transpose()?,
                 "pinned": record.pinned.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
                 "excluded": record.excluded.iter().map(|id| id.to_global()).collect::<Vec<_>>(),
                 "version": record.row.version,
                 "createdAt": time(record.row.created_at),
                 "updatedAt": time(record.row.updated_at),
             });
-            if let Some(Origin { source, .. }) = Origin::of(record) {
+            if is_hidden {
+                shown["isFilterHidden"] = true.into();
+            } else if let Some(Origin { source, .. }) = Origin::of(record) {
                 shown["generatedFrom"] = show_source(&source);
             }
             shown
@@ -155,9 +169,10 @@ fn show_source(source: &Source) -> Json {
 }
 
 /// Values by attribute key, in the order of the attributes, which not every database keeps; those that name users as
-/// global ids. Of an attribute deleted since, the value as it stands, at the end.
-fn values(index: &Index, document: &Json) -> Json {
+/// global ids. Of an attribute deleted since, which may have been private, ADMIN sees the value as it stands, at the end.
+fn values(index: &Index, is_admin: bool, document: &Json) -> Json {
     let mut stored: Vec<(&String, &Json)> = document.as_object().into_iter().flatten().collect();
+    stored.retain(|(key, _)| is_admin || index.attribute(key).is_some());
     stored.sort_by_key(|(key, _)| (index.attribute(key).map_or(i32::MAX, |attribute| attribute.position), *key));
     let shown = stored.into_iter().map(|(key, stored)| {
         let names_users = index.attribute(key).is_some_and(|attribute| attribute.r#type == AttributeType::User);

@@ -26,6 +26,7 @@ use sea_orm::{ColumnTrait, Condition};
 use uuid::Uuid;
 
 use super::changeset::Changeset;
+use super::erase::refuse_erased;
 use super::error::{Error, Result};
 use super::{Actor, Directory, suggestion};
 use crate::index::Index;
@@ -102,9 +103,16 @@ impl Directory {
                 format!("changeset {number} made the built-in attributes, without which there is no directory");
             return Err(Error::invalid("number", "NOT_POSSIBLE", message));
         }
+        if undone.kind == ChangesetKind::Erase {
+            let message = format!("changeset {number} erased a person, whom nothing brings back");
+            return Err(Error::invalid("number", "NOT_POSSIBLE", message));
+        }
         let mut changeset = self.begin(ChangesetKind::Undo, actor).await?;
         changeset.undoes = Some(number);
         let mut undo = Undo::open(&changeset, number).await?;
+        if !options.skip_blocked && undo.log.has_nothing() {
+            refuse_erased(changeset.transaction(), number).await?;
+        }
         undo.settle(&changeset).await?;
         let mut report = undo.blocks.report(&changeset).await?;
         (report.undone, report.dropped_values) = (undo.tally.undone, undo.tally.dropped_values);

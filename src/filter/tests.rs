@@ -25,6 +25,7 @@ fn attribute(number: u128, key: &str, r#type: AttributeType) -> Arc<attribute::M
         is_required: false,
         is_unique: false,
         is_built_in: ["name", "integration"].contains(&key),
+        readable_by: None,
         position: 0,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,

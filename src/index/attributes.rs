@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::column::{Column, encode};
 use super::reports::Reports;
+use super::sight::Sight;
 use super::users::Users;
 use super::{NONE, ordinal};
 use crate::value::Key;
@@ -16,6 +17,9 @@ use crate::value::Key;
 #[derive(Clone, Default)]
 pub(super) struct Attributes {
     rows: Vec<Arc<attribute::Model>>,
+    /// Those of them that are seen.
+    seen: Vec<Arc<attribute::Model>>,
+    sight: Sight,
     pub(super) columns: Vec<AttributeColumn>,
 }
 
@@ -31,8 +35,30 @@ pub(super) struct AttributeColumn {
 }
 
 impl Attributes {
-    pub(super) fn rows(&self) -> &[Arc<attribute::Model>] {
+    /// Those that are seen.
+    pub(super) fn seen(&self) -> &[Arc<attribute::Model>] {
+        &self.seen
+    }
+
+    pub(super) fn all(&self) -> &[Arc<attribute::Model>] {
         &self.rows
+    }
+
+    pub(super) fn sight(&self) -> &Sight {
+        &self.sight
+    }
+
+    pub(super) fn is_partial(&self) -> bool {
+        self.seen.len() < self.rows.len()
+    }
+
+    pub(super) fn see_as(&mut self, sight: Sight) {
+        self.sight = sight;
+        self.look();
+    }
+
+    fn look(&mut self) {
+        self.seen = self.rows.iter().filter(|row| self.sight.sees(row)).cloned().collect();
     }
 
     pub(super) fn find(&self, key: &str) -> Option<&AttributeColumn> {
@@ -53,6 +79,7 @@ impl Attributes {
             None => self.rows.push(Arc::clone(&row)),
         }
         self.rows.sort_by_key(|row| (row.position, row.id));
+        self.look();
         if row.is_built_in {
             return;
         }
@@ -74,6 +101,7 @@ impl Attributes {
 
     pub(super) fn remove(&mut self, id: AttributeId) {
         self.rows.retain(|row| row.id != id);
+        self.look();
         self.columns.retain(|column| column.row.id != id);
     }
 

@@ -31,6 +31,7 @@ mod page;
 mod past;
 mod reports;
 mod resolve;
+mod sight;
 mod slots;
 mod tally;
 mod text;
@@ -148,10 +149,10 @@ impl Index {
         dead > 10_000 && dead > self.user_count() / 2
     }
 
-    /// All attributes, in their order, built-in ones included.
+    /// All attributes that are seen here, in their order, built-in ones included.
     #[must_use]
     pub fn attributes(&self) -> &[Arc<attribute::Model>] {
-        self.attributes.rows()
+        self.attributes.seen()
     }
 
     /// The attribute of a key.
@@ -324,7 +325,7 @@ impl Index {
         let known: rustc_hash::FxHashSet<OrgUnitId> = units.iter().map(|unit| unit.record.row.id).collect();
         let integrations = self.integrations();
         Arc::make_mut(&mut units).settle(&Catalogue {
-            attributes: self.attributes(),
+            attributes: self.attributes.all(),
             integrations: &integrations,
             has_org_unit: &|id| known.contains(&id),
             // A stored filter may outlive a user it names; that user is nobody's manager then, and the filter stays.

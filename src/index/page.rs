@@ -109,7 +109,8 @@ impl Index {
             OrderBy::Email => (Some(self.users.by_email.list()), None),
             OrderBy::Created => (Some(self.users.by_created.list()), None),
             OrderBy::Attribute(key) => {
-                let found = self.attributes.find(key).ok_or_else(|| PageError::UnknownAttribute(key.clone()))?;
+                let seen = self.attribute(key).and_then(|_| self.attributes.find(key));
+                let found = seen.ok_or_else(|| PageError::UnknownAttribute(key.clone()))?;
                 if found.row.r#type == entity::attribute::AttributeType::MultiSelect {
                     return Err(PageError::NotSortable(key.clone()));
                 }

@@ -121,7 +121,10 @@ impl Index {
 
     fn user_columns(&self) -> impl Iterator<Item = &super::column::Column> {
         let columns = self.attributes.columns.iter();
-        columns.filter(|column| column.row.r#type == AttributeType::User).map(|column| column.column.as_ref())
+        let is_seen = |key: &str| self.attribute(key).is_some();
+        columns
+            .filter(move |column| column.row.r#type == AttributeType::User && is_seen(&column.row.key))
+            .map(|column| column.column.as_ref())
     }
 
     /// The accounts of an integration that answer to what a person wrote: one, or several if it is ambiguous.

@@ -2,7 +2,7 @@
 
 use entity::{
     AssociationRulesId, AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, IntegrationRunId, OrgUnitId,
-    UserId,
+    TokenId, UserId,
 };
 use uuid::Uuid;
 
@@ -59,6 +59,7 @@ pub fn noun_of(prefix: &str) -> Option<&'static str> {
         ImportDraftId::PREFIX => Some(ImportDraftId::NOUN),
         IntegrationRunId::PREFIX => Some(IntegrationRunId::NOUN),
         AssociationRulesId::PREFIX => Some(AssociationRulesId::NOUN),
+        TokenId::PREFIX => Some(TokenId::NOUN),
         _ => None,
     }
 }
@@ -86,3 +87,4 @@ global_id!(OrgUnitId, "org", "org unit");
 global_id!(ImportDraftId, "imp", "import draft");
 global_id!(IntegrationRunId, "run", "integration run");
 global_id!(AssociationRulesId, "rul", "set of association rules");
+global_id!(TokenId, "tok", "token");

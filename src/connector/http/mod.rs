@@ -86,6 +86,20 @@ impl Client {
         &self.0.policy
     }
 
+    /// What stands at an address: the body of the reply to one GET, which has to say 200.
+    ///
+    /// # Errors
+    /// Whatever the network, the policy or the one who answers has against it.
+    pub async fn get(&self, url: &Url) -> Result<Vec<u8>, Error> {
+        let request = Request { method: Method::GET, url: url.clone(), headers: HeaderMap::new(), body: None };
+        let reply = self.send(&request).await.map_err(|failed| failed.error)?;
+        if reply.status != StatusCode::OK {
+            let message = format!("the answer is {}", reply.status);
+            return Err(Error::new(ErrorKind::Unavailable, message, "").at(&request.method, url));
+        }
+        Ok(reply.body)
+    }
+
     /// Sends a request once.
     pub(super) async fn send(&self, request: &Request) -> Result<Reply, Failed> {
         let here = |error: Error, is_passing| Failed { error: error.at(&request.method, &request.url), is_passing };

@@ -5,7 +5,8 @@ use entity::changeset::ChangesetKind;
 use serde_json::Value as Json;
 
 use super::{
-    ATTRIBUTES, LONGEST_DESCRIPTION, LONGEST_TITLE, NewAttribute, check_key, check_options, check_text, heading_is_free,
+    ATTRIBUTES, LONGEST_DESCRIPTION, LONGEST_TITLE, NewAttribute, check_key, check_options, check_readers, check_text,
+    heading_is_free, names,
 };
 use crate::directory::association::Stamp;
 use crate::directory::user::refuse;
@@ -42,6 +43,7 @@ pub(in crate::directory) fn new_attribute(
     if new.is_unique && matches!(new.r#type, AttributeType::MultiSelect | AttributeType::Boolean) {
         refuse_flag("isUnique", "values of this type cannot be unique");
     }
+    check_readers(new.is_required, new.readable_by.as_deref(), &mut violations);
     refuse(violations)?;
     if index.attributes().len() >= ATTRIBUTES {
         return Err(Error::LimitExceeded { what: "the number of attributes", limit: ATTRIBUTES as u64 });
@@ -59,6 +61,7 @@ pub(in crate::directory) fn new_attribute(
         is_required: new.is_required,
         is_unique: new.is_unique,
         is_built_in: false,
+        readable_by: new.readable_by.as_deref().map(names),
         position: i32::try_from(index.attributes().len()).unwrap_or(i32::MAX),
         version: stamp.number,
         created_at: stamp.now,
@@ -97,6 +100,7 @@ impl Directory {
                     is_required: key != "integration",
                     is_unique: key == "email",
                     is_built_in: true,
+                    readable_by: None,
                     position,
                     version: changeset.number(),
                     created_at: changeset.now(),

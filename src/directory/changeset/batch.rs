@@ -185,14 +185,14 @@ impl<'a> Batch<'a> {
 }
 
 /// Statements in their order.
-pub(super) struct Statements {
-    pub(super) backend: DbBackend,
-    pub(super) list: Vec<Statement>,
+pub(in crate::directory) struct Statements {
+    pub(in crate::directory) backend: DbBackend,
+    pub(in crate::directory) list: Vec<Statement>,
 }
 
 impl Statements {
     /// Inserts rows, many a statement.
-    pub(super) fn insert<'a, E: EntityTrait>(&mut self, rows: impl IntoIterator<Item = &'a E::Model>) {
+    pub(in crate::directory) fn insert<'a, E: EntityTrait>(&mut self, rows: impl IntoIterator<Item = &'a E::Model>) {
         self.write::<E>(rows, "");
     }
 

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use chain::{Rows, SALT};
 use entity::change;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ActiveEnum, ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -29,6 +30,8 @@ pub(super) struct Entry {
 struct Part {
     statements: Vec<Statement>,
     changes: Vec<Change>,
+    /// The digests of what is logged, after those of the parts before.
+    digests: Rows,
 }
 
 /// Writes and logs records in the changeset's transaction.
@@ -38,6 +41,8 @@ pub(super) struct Writer {
     number: i64,
     /// How many records are logged, or about to be: the place of the next one.
     count: usize,
+    /// The digests of what is logged, in its order.
+    digests: Box<Rows>,
     /// What is written and logged, on its way into the index.
     pursuit: Pursuit,
 }
@@ -104,7 +109,14 @@ fn lost() -> Error {
 
 impl Writer {
     pub(super) fn new(directory: &Directory, transaction: Arc<DatabaseTransaction>, number: i64) -> Self {
-        Self { directory: directory.clone(), transaction, number, count: 0, pursuit: Pursuit::begin() }
+        Self {
+            directory: directory.clone(),
+            transaction,
+            number,
+            count: 0,
+            digests: Box::default(),
+            pursuit: Pursuit::begin(),
+        }
     }
 
     /// How many records it has logged.
@@ -112,9 +124,9 @@ impl Writer {
         self.count
     }
 
-    /// What it has written, for the index to follow.
-    pub(super) fn into_pursuit(self) -> Pursuit {
-        self.pursuit
+    /// The digests of what it has logged, and what the index has to follow.
+    pub(super) fn into_parts(self) -> (Rows, Pursuit) {
+        (*self.digests, self.pursuit)
     }
 
     async fn write(&mut self, entries: Vec<Entry>) -> Result<()> {
@@ -147,14 +159,21 @@ impl Writer {
 
     /// Makes the statements for records, without those of which nothing changes.
     async fn prepare(&mut self, entries: Vec<Entry>) -> Result<Part> {
-        let (number, first, backend) = (self.number, self.count, self.directory.database().backend());
-        let part = if entries.len() < FEW {
-            prepare(entries, number, first, backend)?
+        let is_small = entries.len() < FEW;
+        let to = Log {
+            backend: self.directory.database().backend(),
+            number: self.number,
+            first: self.count,
+            salts: self.directory.clock().salts(entries.len())?,
+            digests: Rows::clone(&self.digests),
+        };
+        let part = if is_small {
+            prepare(entries, to)?
         } else {
-            let made = tokio::task::spawn_blocking(move || prepare(entries, number, first, backend));
-            made.await.map_err(Error::internal)??
+            tokio::task::spawn_blocking(move || prepare(entries, to)).await.map_err(Error::internal)??
         };
         self.count += part.changes.len();
+        *self.digests = part.digests.clone();
         Ok(part)
     }
 }
@@ -166,7 +185,20 @@ async fn carry_out(to: &DatabaseTransaction, statements: Vec<Statement>) -> Resu
     Ok(())
 }
 
-fn prepare(mut entries: Vec<Entry>, number: i64, first: usize, backend: DbBackend) -> Result<Part> {
+/// Where and how some records are logged.
+struct Log {
+    backend: DbBackend,
+    number: i64,
+    /// The place of the first of them.
+    first: usize,
+    /// One for each of them.
+    salts: Vec<u8>,
+    /// The digests of what is logged before them.
+    digests: Rows,
+}
+
+fn prepare(mut entries: Vec<Entry>, to: Log) -> Result<Part> {
+    let Log { backend, number, first, salts, mut digests } = to;
     entries.retain(|entry| !entry.is_nothing());
     let mut batch = Batch::default();
     for entry in &entries {
@@ -174,24 +206,44 @@ fn prepare(mut entries: Vec<Entry>, number: i64, first: usize, backend: DbBacken
     }
     let mut statements = Statements { backend, list: batch.statements(backend) };
     let mut log = Vec::with_capacity(entries.len());
-    for entry in &entries {
+    for (entry, salt) in entries.iter().zip(salts.chunks(SALT)) {
         let Some(id) = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id) else { continue };
         let json = |record: &Option<Record>| record.as_ref().map(Record::to_json).transpose().map_err(Error::internal);
-        log.push(change::Model {
+        let mut row = change::Model {
             changeset_number: number,
             position: i64::try_from(first + log.len()).unwrap_or(i64::MAX),
             noun: id.noun(),
             record_id: id.uuid(),
             before: json(&entry.before)?,
             after: json(&entry.after)?,
-        });
+            salt: salt.to_vec(),
+            digest: Vec::new(),
+        };
+        let digest = digest_of(&row);
+        digests.add(&digest);
+        row.digest = digest.to_vec();
+        log.push(row);
     }
     statements.insert::<change::Entity>(&log);
     let changes = entries.into_iter().filter_map(|entry| {
         let id = entry.before.as_ref().or(entry.after.as_ref()).map(Record::id)?;
         Some(Change { id, after: entry.after })
     });
-    Ok(Part { statements: statements.list, changes: changes.collect() })
+    Ok(Part { statements: statements.list, changes: changes.collect(), digests })
+}
+
+/// The digest of what a row of the log says.
+pub(in crate::directory) fn digest_of(row: &change::Model) -> chain::Digest {
+    chain::Change {
+        changeset: row.changeset_number,
+        position: row.position,
+        noun: &row.noun.to_value(),
+        record: row.record_id.as_bytes(),
+        salt: &row.salt,
+        before: row.before.as_deref(),
+        after: row.after.as_deref(),
+    }
+    .digest()
 }
 
 impl Entry {

@@ -17,6 +17,7 @@ use super::plan::Step;
 use super::problem::{Findings, LISTED};
 use super::unit::{compare_units, unit_limits};
 use super::{Detected, Encoding, Limits, Mapping, Problem, Problems, RowChange};
+use crate::access::Role;
 use crate::directory::association::Stamp;
 use crate::directory::changeset::Changeset;
 use crate::directory::{Actor, Directory, Error, NewAttribute, Result};
@@ -54,6 +55,9 @@ pub struct ImportOptions {
     /// Whether values are as they stand, as in a raw export, with no `'` put before formulas.
     #[serde(default)]
     pub raw: bool,
+    /// As whom the file is read: an attribute that is private to others is an unknown column. ADMIN where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// What a file may be at most.
     #[serde(skip)]
     pub limits: Limits,

@@ -110,7 +110,8 @@ impl Directory {
         let mut changeset = self.begin(ChangesetKind::Import, actor).await?;
         let has_moved = Some(changeset.number() - 1) != draft.row.base_version;
         let source = source(file, draft, report, options, has_moved)?;
-        let (index, stamp, transaction) = (self.snapshot(), changeset.stamp(), changeset.share());
+        let index = self.as_importer(&source.options).snapshot();
+        let (stamp, transaction) = (changeset.stamp(), changeset.share());
         let compared = if has_moved {
             let mut output = Same { changeset: &mut changeset, fingerprint: Fingerprint::default() };
             let state = (index, stamp);
@@ -170,7 +171,7 @@ impl Directory {
                 break;
             }
         }
-        let (connection, index) = self.begin_read_at().await?;
+        let (connection, index) = self.as_importer(&source.options).begin_read_at().await?;
         let version = index.version();
         let stamp = self.stamp(&index, &Actor(draft.row.actor.clone()));
         (source.only, source.guards_removals) = (None, false);

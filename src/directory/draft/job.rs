@@ -19,7 +19,7 @@ use super::store::{self, Update};
 use super::{Draft, DraftReport, Lines, options};
 use crate::directory::csv::{Outcome, Output, RowChange, Source, Step, settle};
 use crate::directory::lease::{ATTEMPTS, BEAT, LEASE};
-use crate::directory::{Actor, Directory, Error, Result};
+use crate::directory::{Actor, Directory, Error, Result, hex};
 use crate::index::Index;
 use crate::value::GlobalId;
 
@@ -199,7 +199,7 @@ impl Directory {
         }
         let mut options = options(&row)?;
         (options.progress, options.total) = (job.done.clone(), job.total.clone());
-        let (connection, index) = self.begin_read_at().await?;
+        let (connection, index) = self.as_importer(&options).begin_read_at().await?;
         let base = index.version();
         let mut source = Source { guards_removals: false, ..Source::new(file, row.kind, options) };
         let stamp = self.stamp(&index, &Actor(row.actor.clone()));
@@ -322,7 +322,7 @@ impl Fingerprint {
     }
 
     pub(super) fn finish(self) -> String {
-        store::hex(&self.0.finalize())
+        hex(&self.0.finalize())
     }
 }
 

@@ -25,7 +25,7 @@ impl Directory {
     /// Where the database cannot be read.
     pub async fn list_column_mappings(&self) -> Result<Vec<ColumnMapping>> {
         let query = column_mapping::Entity::find().order_by_asc(column_mapping::Column::NameKey);
-        query.all(self.database().readers()).await?.into_iter().map(read).collect()
+        query.all(self.database().readers()).await?.into_iter().map(|row| self.read_mapping(row)).collect()
     }
 
     /// Forgets a mapping.
@@ -51,7 +51,7 @@ impl Directory {
             return Err(Error::invalid("mapping", "OUT_OF_BOUNDS", message));
         }
         let found = column_mapping::Entity::find_by_id(fold(name)).one(self.database().readers()).await?;
-        let known = found.map(read).transpose()?;
+        let known = found.map(|row| self.read_mapping(row)).transpose()?;
         if known.is_none() && mapping.columns.is_empty() {
             let all = self.list_column_mappings().await?;
             return Err(Error::unknown("column mapping", name, all.iter().map(|mapping| mapping.name.as_str())));
@@ -78,9 +78,17 @@ impl Directory {
         insert.exec_without_returning(&transaction).await?;
         Ok(transaction.commit().await?)
     }
-}
 
-fn read(row: column_mapping::Model) -> Result<ColumnMapping> {
-    let columns = serde_json::from_str(&row.mapping).map_err(Error::internal)?;
-    Ok(ColumnMapping { name: row.name, columns })
+    /// A mapping, without columns of attributes that are not seen.
+    fn read_mapping(&self, row: column_mapping::Model) -> Result<ColumnMapping> {
+        let mut columns: Vec<(String, ColumnSource)> = serde_json::from_str(&row.mapping).map_err(Error::internal)?;
+        let (whole, seen) = (self.whole().snapshot(), self.snapshot());
+        columns.retain(|(_, source)| {
+            let ColumnSource::Attribute { key, .. } = source else { return true };
+            let name = fold(key);
+            let named = whole.attributes().iter().find(|row| row.key == name || row.title_key == name);
+            named.is_none_or(|row| seen.sees(row))
+        });
+        Ok(ColumnMapping { name: row.name, columns })
+    }
 }

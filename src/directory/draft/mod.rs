@@ -135,6 +135,7 @@ impl Directory {
     /// `LimitExceeded` where too many drafts are open; where the database is busy or away.
     pub async fn create_draft(&self, actor: &Actor, new: NewDraft) -> Result<ImportDraftId> {
         let NewDraft { file, kind, file_name, mut options, client_mutation_id, mapping } = new;
+        options.role = self.role_of_imports();
         if let Some(name) = &mapping {
             self.remember_mapping(name, &mut options.mapping).await?;
         }
@@ -188,14 +189,14 @@ impl Directory {
         Ok(id)
     }
 
-    /// A draft.
+    /// A draft. One of somebody who sees more is not there.
     ///
     /// # Errors
     /// `NotFound`; where the database cannot be read.
     pub async fn draft(&self, id: ImportDraftId) -> Result<Draft> {
         let row = store::find(self.database(), id).await?.ok_or_else(|| super::missing(id))?;
-        let report = row.report.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
-        Ok(Draft { row, report: report.map(Arc::new) })
+        let draft = Draft::read(row)?;
+        if self.sees_import(&draft.options()?) { Ok(draft) } else { Err(super::missing(id)) }
     }
 
     /// Compares a draft again with the directory as it is now, and with other options if they are given.
@@ -207,6 +208,7 @@ impl Directory {
         if !matches!(draft.row.state, DraftState::Ready | DraftState::Interrupted) {
             return Err(not_now(&draft.row, "compared again"));
         }
+        let options = options.map(|options| ImportOptions { role: self.role_of_imports(), ..options });
         let options = options.map(|options| serde_json::to_string(&options)).transpose().map_err(Error::internal)?;
         store::begin_again(self.database(), id, options, self.worker(), self.clock().now()).await?;
         self.begin_job(id, None);
@@ -282,6 +284,21 @@ fn same_request(known: &import_draft::Model, kind: ImportKind, sha256: &str, opt
         "IDEMPOTENCY_MISMATCH",
         "this id came before with another file or other options; give every import an id of its own",
     ))
+}
+
+impl Draft {
+    fn read(row: import_draft::Model) -> Result<Self> {
+        let report = row.report.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
+        Ok(Self { row, report: report.map(Arc::new) })
+    }
+
+    /// How its file is read and compared.
+    ///
+    /// # Errors
+    /// `Internal`, where that cannot be read.
+    pub fn options(&self) -> Result<ImportOptions> {
+        options(&self.row)
+    }
 }
 
 /// How the file of a draft is read and compared.

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::directory::csv::{ChangeKind, Problem, RowChange};
 use crate::directory::history::{ChangePage, Range, page};
-use crate::directory::{Directory, Error, Result, lease};
+use crate::directory::{Directory, Error, Result, hex, lease};
 
 /// The bytes of one piece of a file.
 const CHUNK: usize = 1 << 20;
@@ -47,10 +47,6 @@ pub(super) async fn measure(file: Arc<File>) -> Result<(u64, String)> {
         }
     })
     .await
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
@@ -370,11 +366,14 @@ impl Directory {
     pub async fn list_drafts(&self) -> Result<Vec<super::Draft>> {
         let query = import_draft::Entity::find().order_by_desc(import_draft::Column::CreatedAt).limit(100);
         let rows = query.all(self.database().readers()).await?;
-        let read = |row: import_draft::Model| {
-            let report = row.report.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
-            Ok(super::Draft { row, report: report.map(Arc::new) })
-        };
-        rows.into_iter().map(read).collect()
+        let mut drafts = Vec::with_capacity(rows.len());
+        for row in rows {
+            let draft = super::Draft::read(row)?;
+            if self.sees_import(&draft.options()?) {
+                drafts.push(draft);
+            }
+        }
+        Ok(drafts)
     }
 }
 

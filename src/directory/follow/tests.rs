@@ -97,6 +97,7 @@ async fn a_long_changeset_is_followed_on_a_copy_by_whom_it_was_done_and_by_other
         options: Vec::new(),
         is_required: false,
         is_unique: false,
+        readable_by: None,
         position: None,
     };
     let level = one.create_attribute(&me(), level).await.unwrap();

@@ -30,18 +30,19 @@ impl Directory {
         unmatched: &[IntegrationAccountId],
         violations: &mut Vec<Violation>,
     ) -> Result<MergePlan> {
-        let index = self.snapshot();
+        let (seen, index) = (self.snapshot(), self.whole().snapshot());
         let survivor = users[0].row.id;
         let gone: HashSet<UserId> = users[1..].iter().map(|user| user.row.id).collect();
         let all: HashSet<UserId> = users.iter().map(|user| user.row.id).collect();
         self.check_locks(merge, &users, violations);
-        let choices = find_choices(merge, &all, &index, violations);
+        let choices = find_choices(merge, &all, &seen, violations);
         let mut accounts = changeset.accounts_of(&all).await?;
         let with_these = integration_account::Column::Id.is_in(unmatched.iter().copied());
         let linked = changeset.accounts(Condition::all().add(with_these)).await?;
         let shared = shared_integrations(accounts.iter().chain(&linked));
         accounts.retain(|account| account.user_id != Some(survivor));
-        let (after, fields) = Keep { index: &index, users: &users, choices: &choices }.record(violations);
+        let (after, mut fields) = Keep { index: &index, users: &users, choices: &choices }.record(violations);
+        fields.retain(|field| field.attribute.as_ref().is_none_or(|attribute| seen.sees(attribute)));
         let (units, pins) = change_units(&index, survivor, &users, &choices, violations)?;
         let mut referring = index.referring_to(&gone);
         referring.retain(|user| !all.contains(user));

@@ -88,6 +88,11 @@ impl Past {
         }
     }
 
+    /// Keeps nothing any more: what was kept has values that were erased.
+    pub(super) fn forget(&self) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn at(&self, version: i64) -> Option<Arc<Index>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let place = kept.iter().position(|kept| kept.index.version() == version)?;
@@ -203,11 +208,12 @@ impl Directory {
     /// # Errors
     /// Where the database cannot be read, or there is no such version.
     pub async fn index_at(&self, version: i64) -> Result<Arc<Index>> {
-        if let Some(index) = self.at_hand(version) {
-            return Ok(index);
-        }
-        let directory = self.clone();
-        tokio::spawn(async move { directory.bring(version).await }).await.map_err(Error::internal)?
+        let directory = self.whole();
+        let index = match directory.at_hand(version) {
+            Some(index) => index,
+            None => tokio::spawn(async move { directory.bring(version).await }).await.map_err(Error::internal)??,
+        };
+        Ok(self.see(index))
     }
 
     async fn bring(&self, version: i64) -> Result<Arc<Index>> {

@@ -34,6 +34,7 @@ async fn an_index_travels_back_and_on_through_long_changesets() {
         options: Vec::new(),
         is_required: false,
         is_unique: false,
+        readable_by: None,
         position: None,
     };
     let level = one.create_attribute(&me(), level).await.unwrap();
@@ -129,6 +130,7 @@ async fn whoever_joins_because_a_day_has_passed_is_told_with_the_next_changeset(
         options: Vec::new(),
         is_required: false,
         is_unique: false,
+        readable_by: None,
         position: None,
     };
     one.create_attribute(&me(), started).await.unwrap();

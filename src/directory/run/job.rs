@@ -17,7 +17,7 @@ use super::store::{self, ACTIVE, Update};
 use super::{Failure, Run};
 use crate::connector::{self, Credential, Event, Settings};
 use crate::directory::lease::{BEAT, LEASE};
-use crate::directory::{Directory, Error, Result, SyncedAccount};
+use crate::directory::{Directory, Error, Result, SyncedAccount, hex};
 use crate::value::GlobalId;
 
 /// The most accounts of one run.
@@ -338,7 +338,7 @@ impl From<connector::Account> for SyncedAccount {
 pub(super) fn fingerprint(of: &integration::Model) -> String {
     let settings = of.settings.as_ref().map(|settings| sorted(settings).to_string()).unwrap_or_default();
     let digest = Sha256::digest(format!("{:?} {settings}", of.kind));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest)
 }
 
 /// The same JSON with the members of its objects in order, which not every database keeps.

@@ -30,7 +30,7 @@ impl Directory {
         before: UserRecord,
         violations: &mut Vec<Violation>,
     ) -> Result<SplitPlan> {
-        let index = self.snapshot();
+        let (seen, index) = (self.snapshot(), self.whole().snapshot());
         let restore = match split.merged_id {
             Some(id) if before.merged_ids.contains(&id) => Some(self.read_merge(&index, before.row.id, id).await?),
             Some(id) => {
@@ -61,7 +61,7 @@ impl Directory {
         let moved = moved_accounts(split, restore.as_ref(), &own, &emails, violations);
         take_emails(&mut rest, &mut new, (&emails, split.email.is_some()), restore.as_ref(), violations);
         name(split, &mut new, own.iter().filter(|account| moved.contains(&account.id)), violations);
-        move_values(split, &index, &mut rest, &mut new, violations);
+        move_values(split, &seen, &mut rest, &mut new, violations);
         if let Some(restore) = &restore {
             restore.forget_person(&mut rest);
         }
@@ -102,8 +102,16 @@ impl Directory {
             ));
         }
         let units = restored_units(&index, restore.as_ref(), before.row.id)?;
+        let is_seen = |before: &UserRecord, after: &UserRecord| {
+            let value = |user: &UserRecord, key: &str| user.row.attributes.get(key).cloned();
+            seen.attributes().iter().any(|row| value(before, &row.key) != value(after, &row.key))
+        };
         Ok(SplitPlan {
-            referring: users.iter().map(|(_, after)| after.row.id).collect(),
+            referring: users
+                .iter()
+                .filter(|(before, after)| is_seen(before, after))
+                .map(|(_, after)| after.row.id)
+                .collect(),
             org_units: units.iter().map(|(_, after)| after.row.id).collect(),
             rest: SplitSide { record: rest, accounts: staying },
             new: SplitSide { record: new, accounts: going },

@@ -76,6 +76,8 @@ pub(super) struct Log {
     kinds: FxHashMap<(Noun, bool), Range<i64>>,
     /// Records that later changesets have changed.
     later: FxHashSet<Uuid>,
+    /// Whether a row has no state before nor after: it was made and gone within the changeset, or was erased.
+    has_nothing: bool,
 }
 
 impl Log {
@@ -89,6 +91,7 @@ impl Log {
             deleted: FxHashSet::default(),
             kinds: FxHashMap::default(),
             later: FxHashSet::default(),
+            has_nothing: false,
         };
         let mut places: Vec<(Uuid, i64)> = Vec::new();
         let heads = |from: i64| {
@@ -105,6 +108,7 @@ impl Log {
                 let kind = log.kinds.entry((noun, before.is_none())).or_insert(place..place);
                 *kind = Ord::min(kind.start, place)..Ord::max(kind.end, place + 1);
                 log.end = Ord::max(log.end, place + 1);
+                log.has_nothing |= before.is_none() && after.is_none();
                 if noun == Noun::User && before.is_none() {
                     log.made.insert(UserId(record));
                 }
@@ -124,6 +128,11 @@ impl Log {
         let later: Vec<Uuid> = later.filter(Column::ChangesetNumber.gt(number)).into_tuple().all(from).await?;
         log.later.extend(later);
         Ok(log)
+    }
+
+    /// Whether some record has no state before nor after.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.has_nothing
     }
 
     /// Whether a later changeset has changed a record.

@@ -23,6 +23,7 @@ fn attribute(number: u128, title: &str, r#type: AttributeType) -> Arc<attribute:
     Arc::new(attribute::Model {
         id: AttributeId(Uuid::from_u128(number)),
         is_built_in: ["name", "email", "integration"].contains(&key.as_str()),
+        readable_by: None,
         key,
         title: title.to_owned(),
         title_key: fold(title),

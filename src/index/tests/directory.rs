@@ -56,6 +56,7 @@ pub(super) fn attribute(number: usize, key: &str, r#type: AttributeType, options
         is_required: false,
         is_unique: false,
         is_built_in: ["name", "email", "integration"].contains(&key),
+        readable_by: None,
         position: i32::try_from(number).unwrap(),
         version: 1,
         created_at: then(),

@@ -18,6 +18,7 @@ fn attribute(place: usize, key: &str, title: &str, r#type: AttributeType) -> att
         is_required: false,
         is_unique: false,
         is_built_in: matches!(key, "name" | "email" | "integration"),
+        readable_by: None,
         position: i32::try_from(place).unwrap(),
         version: 1,
         created_at: Default::default(),

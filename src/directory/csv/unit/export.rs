@@ -38,6 +38,7 @@ impl Directory {
                 Column::Parent => unit.row.parent_id.map(GlobalId::to_global).unwrap_or_default(),
                 Column::Description => unit.row.description.clone(),
                 Column::Scope => unit.row.scope.to_value(),
+                Column::Filter if index.conceals(unit) => String::new(),
                 Column::Filter => show_stored(unit.row.filter.as_ref(), &|filter| index.filter_text(filter)),
                 Column::Pinned => show_users(&unit.pinned, &index),
                 Column::Excluded => show_users(&unit.excluded, &index),

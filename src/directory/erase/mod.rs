@@ -1,0 +1,178 @@
+//! ERASE. Takes a person out of the directory for good, and tells all that is held on one.
+//!
+//! Erasing is a changeset: the user and all accounts that are theirs go, and those rows of the log that say anything of
+//! them are rewritten (`log`). The digests of what stood there stay, so the chain still holds; the salts go, so nobody can
+//! find out by trying what they were made of. What belongs to others stays theirs: an email of the person in it becomes
+//! [`ERASED`]. What is beside the directory goes, too (`beside`). What does not live here: backups that were made before.
+
+mod beside;
+mod log;
+mod person;
+mod subject;
+
+use std::collections::HashSet;
+
+use entity::changeset::ChangesetKind;
+use entity::integration_account::AssociationRule;
+use entity::{IntegrationAccountId, UserId, integration_account};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, Statement};
+use uuid::Uuid;
+
+use super::changeset::Changeset;
+use super::error::{Error, Result};
+use super::{Actor, Directory};
+use crate::record::Record;
+use crate::value::{Email, GlobalId};
+pub(super) use log::{digest, refuse_erased};
+use person::Person;
+
+/// What stands where an email of an erased person stood in what belongs to others: an address that can never be one.
+pub const ERASED: &str = "erased@erased.invalid";
+
+/// What was erased.
+#[derive(Clone, Copy, Debug)]
+pub struct Erased {
+    /// The changeset.
+    pub version: i64,
+    /// Rows of the log that were rewritten.
+    pub changes: u64,
+    /// Accounts that went with the user.
+    pub accounts: u64,
+    /// Import drafts that went, since their files or rows named the person.
+    pub drafts: u64,
+    /// Whether the database has given up what stood in its files. Where it has not, since somebody reads or writes, it
+    /// does so later: SQLite with the next erasure, PostgreSQL by itself.
+    pub is_scrubbed: bool,
+}
+
+impl Directory {
+    /// Erases a user, with accounts and history, beyond undo. `confirm_email` is one of the user's emails.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` where the email is not one of theirs; `InUse` where a filter names the user or an email of
+    /// theirs, where another record that only a person can change does, or where a required value names the user.
+    pub async fn erase_user(&self, actor: &Actor, id: UserId, confirm_email: &str) -> Result<Erased> {
+        let mut changeset = self.begin(ChangesetKind::Erase, actor).await?;
+        let id = self.current_user(id);
+        let user = changeset.user(id).await?;
+        let is_theirs = Email::parse(confirm_email).is_ok_and(|email| user.emails().any(|own| own == email.as_str()));
+        if !is_theirs {
+            let message = "this is not an email of the user who is to be erased; nothing was changed";
+            return Err(Error::invalid("confirmEmail", "NOT_THEIRS", message));
+        }
+        let person = Person::find(self, changeset.transaction(), &user).await?;
+        changeset.delete_users(vec![user], AssociationRule::Manual).await?;
+        let accounts = changeset.erase_accounts(&person).await?;
+        changeset.erase_mentions(&person).await?;
+        changeset.flush().await?;
+        let drafts = beside::erase(changeset.transaction(), &person).await?;
+        let (changes, digest) = log::rewrite(&changeset, &person).await?;
+        changeset.erased = Some(digest);
+        let version = changeset.commit().await?;
+        self.forget_past();
+        let is_scrubbed = match self.database().scrub().await {
+            Ok(is_scrubbed) => is_scrubbed,
+            Err(error) => {
+                tracing::warn!(?error, "the database cannot give up what was erased from it yet");
+                false
+            }
+        };
+        Ok(Erased { version, changes, accounts, drafts, is_scrubbed })
+    }
+}
+
+impl Changeset {
+    /// Deletes the person's accounts.
+    async fn erase_accounts(&mut self, person: &Person) -> Result<u64> {
+        let mut count = 0;
+        let ids: Vec<Uuid> = person.accounts.iter().copied().collect();
+        for some in ids.chunks(1_000) {
+            let ids = some.iter().copied().map(IntegrationAccountId);
+            let condition = Condition::all().add(integration_account::Column::Id.is_in(ids));
+            for account in self.accounts(condition).await? {
+                count += 1;
+                self.put(Some(Record::IntegrationAccount(account)), None);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Takes the person's emails out of what others have; refuses where only a person can say what is to stand there.
+    async fn erase_mentions(&mut self, person: &Person) -> Result<()> {
+        for (table, columns) in [
+            ("attribute", &["title", "description", "options"][..]),
+            ("integration", &["name", "settings"]),
+            ("association_rules", &["rules"]),
+            ("org_unit", &["filter", "name"]),
+        ] {
+            if let Some(id) = self.mentions(table, columns, person).await?.first() {
+                let key = super::verify::shown(table, &id.simple().to_string());
+                let by = format!("{} {key}, which has an email of theirs; change that first", table.replace('_', " "));
+                return Err(Error::InUse { noun: UserId::NOUN, key: "to be erased".into(), by });
+            }
+        }
+        let users = self.mentions("user", &["name", "attributes", "reviewed_by"], person).await?;
+        let users: Vec<UserId> = users.into_iter().map(UserId).collect();
+        let mut changed: Vec<Record> = Vec::new();
+        for some in users.chunks(1_000) {
+            changed.extend(self.users(some).await?.into_values().map(Record::User));
+        }
+        let columns = ["external_id", "username", "email", "display_name", "evidence", "associated_by"];
+        let accounts = self.mentions("integration_account", &columns, person).await?;
+        for some in accounts.chunks(1_000) {
+            let ids = some.iter().copied().map(IntegrationAccountId);
+            let condition = Condition::all().add(integration_account::Column::Id.is_in(ids));
+            changed.extend(self.accounts(condition).await?.into_iter().map(Record::IntegrationAccount));
+        }
+        let units: HashSet<Uuid> =
+            self.mentions("org_unit", &["description", "origin"], person).await?.into_iter().collect();
+        let all = super::org_unit::load_all(self.transaction()).await?;
+        let units = all.into_iter().filter(|unit| units.contains(&unit.row.id.0)).map(Record::OrgUnit);
+        changed.extend(units.filter_map(|unit| self.state(unit)));
+        changed.sort_by_key(Record::id);
+        for before in changed {
+            let json = before.to_json().map_err(Error::internal)?;
+            let after = Record::from_json(before.id().noun(), &person.without(&json)?).map_err(Error::internal)?;
+            self.put(Some(before), Some(after));
+        }
+        Ok(())
+    }
+
+    /// The ids of rows in which an email of the person stands.
+    async fn mentions(&self, table: &str, columns: &[&str], person: &Person) -> Result<Vec<Uuid>> {
+        let backend = self.transaction().get_database_backend();
+        let columns: Vec<String> = columns.iter().map(|column| lower(backend, column)).collect();
+        let (condition, values) = holds(backend, &columns, person.emails.iter());
+        let sql = format!("SELECT id FROM \"{table}\" WHERE {condition} ORDER BY id");
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        let rows = self.transaction().query_all_raw(statement).await?;
+        rows.into_iter().map(|row| row.try_get_by_index(0).map_err(Into::into)).collect()
+    }
+}
+
+/// A column as text in lower case.
+fn lower(backend: DbBackend, column: &str) -> String {
+    match backend {
+        DbBackend::Postgres => format!("lower(coalesce(\"{column}\"::text, ''))"),
+        _ => format!("lower(coalesce(\"{column}\", ''))"),
+    }
+}
+
+/// The condition that one of some expressions holds one of some texts, and its values.
+fn holds<'a>(
+    backend: DbBackend,
+    expressions: &[String],
+    texts: impl Iterator<Item = &'a String>,
+) -> (String, Vec<sea_orm::Value>) {
+    let (mut conditions, mut values) = (vec!["1 = 0".to_owned()], Vec::new());
+    for text in texts {
+        for expression in expressions {
+            values.push(text.as_str().into());
+            conditions.push(match backend {
+                DbBackend::Postgres => format!("strpos({expression}, ${}) > 0", values.len()),
+                _ => format!("instr({expression}, ?) > 0"),
+            });
+        }
+    }
+    (format!("({})", conditions.join(" OR ")), values)
+}

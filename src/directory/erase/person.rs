@@ -1,0 +1,239 @@
+//! Who a person is in the records: the user, those who became part of it or were there before it, the accounts, and the
+//! emails by which others may name them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use entity::UserId;
+use entity::change::{self, Noun};
+use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Statement};
+use serde_json::Value as Json;
+use uuid::Uuid;
+
+use super::{ERASED, holds, lower};
+use crate::directory::Directory;
+use crate::directory::error::{Error, Result};
+use crate::record::{Record, UserRecord};
+use crate::value::{GlobalId, fold};
+
+/// Rows of the log that are read at a time.
+const ROWS: u64 = 500;
+
+/// How often what is found is looked for in turn.
+const ROUNDS: usize = 5;
+
+/// All by which the records know a person.
+#[derive(Default)]
+pub(super) struct Person {
+    /// The user, and those who are none any more and were this person.
+    pub(super) users: HashSet<Uuid>,
+    /// Accounts that are theirs, or were when they went.
+    pub(super) accounts: HashSet<Uuid>,
+    /// Emails that are theirs and nobody else's, in their normal form.
+    pub(super) emails: BTreeSet<String>,
+    /// Usernames of their accounts.
+    pub(super) usernames: BTreeSet<String>,
+}
+
+impl Person {
+    /// Finds all that is a user's, now and in the log.
+    pub(super) async fn find(directory: &Directory, from: &DatabaseTransaction, user: &UserRecord) -> Result<Self> {
+        let mut person = Self::default();
+        person.users.insert(user.row.id.0);
+        person.users.extend(user.merged_ids.iter().map(|id| id.0));
+        person.emails.extend(user.emails().map(str::to_owned));
+        person.accounts.extend(directory.index().accounts_of(user.row.id).into_iter().map(|id| id.0));
+        for _ in 0..ROUNDS {
+            let known = (person.users.len(), person.accounts.len(), person.emails.len());
+            let own: Vec<Uuid> = person.users.union(&person.accounts).copied().collect();
+            for some in own.chunks(1_000) {
+                let rows = change::Entity::find().filter(change::Column::RecordId.is_in(some.iter().copied()));
+                for row in rows.all(from).await? {
+                    person.learn(directory, &row)?;
+                }
+            }
+            let mut place = None;
+            loop {
+                let rows = person.page(from, place, true).await?;
+                let Some(last) = rows.last() else { break };
+                place = Some((last.changeset_number, last.position));
+                for row in rows {
+                    person.recognise(directory, &row)?;
+                }
+            }
+            if known == (person.users.len(), person.accounts.len(), person.emails.len()) {
+                break;
+            }
+        }
+        Ok(person)
+    }
+
+    /// Whether a row of the log is about one of their records.
+    pub(super) fn owns(&self, row: &change::Model) -> bool {
+        match row.noun {
+            Noun::User => self.users.contains(&row.record_id),
+            Noun::IntegrationAccount => self.accounts.contains(&row.record_id),
+            Noun::Attribute | Noun::Integration | Noun::OrgUnit | Noun::AssociationRules => false,
+        }
+    }
+
+    /// Rows of the log after a place that may say something of them: that hold one of their emails, or, if asked for, the
+    /// id of one of their users.
+    pub(super) async fn page(
+        &self,
+        from: &DatabaseTransaction,
+        after: Option<(i64, i64)>,
+        with_ids: bool,
+    ) -> Result<Vec<change::Model>> {
+        let backend = from.get_database_backend();
+        let ids: Vec<String> = self.users.iter().filter(|_| with_ids).map(Uuid::to_string).collect();
+        let states = [lower(backend, "before"), lower(backend, "after")];
+        let (condition, values) = holds(backend, &states, self.emails.iter().chain(&ids));
+        let (number, position) = after.unwrap_or((0, 0));
+        let comes_after = match after {
+            None => String::new(),
+            Some(_) => format!(" AND (changeset_number, position) > ({number}, {position})"),
+        };
+        let sql = format!(
+            "SELECT * FROM change WHERE {condition}{comes_after} ORDER BY changeset_number, position LIMIT {ROWS}"
+        );
+        let statement = Statement::from_sql_and_values(backend, sql, values);
+        Ok(change::Entity::find().from_raw_sql(statement).all(from).await?)
+    }
+
+    /// Learns what a row about one of their records says of them.
+    fn learn(&mut self, directory: &Directory, row: &change::Model) -> Result<()> {
+        for json in [&row.before, &row.after].into_iter().flatten() {
+            match Record::from_json(row.noun, json).map_err(Error::internal)? {
+                Record::User(user) => {
+                    let emails: Vec<String> = user.emails().map(str::to_owned).collect();
+                    emails.into_iter().for_each(|email| self.add_email(directory, email));
+                    self.users.extend(user.merged_ids.iter().map(|id| id.0));
+                }
+                Record::IntegrationAccount(account) => {
+                    if let Some(email) = account.email {
+                        self.add_email(directory, email);
+                    }
+                    self.usernames.extend(account.username.map(|name| name.to_lowercase()));
+                }
+                Record::Attribute(_) | Record::Integration(_) | Record::OrgUnit(_) | Record::AssociationRules(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// An email that another user has by now names that one.
+    fn add_email(&mut self, directory: &Directory, email: String) {
+        let owner = directory.index().user_with_email(&email);
+        if email != ERASED && owner.is_none_or(|owner| self.users.contains(&owner.0)) {
+            self.emails.insert(email);
+        }
+    }
+
+    /// Recognises a record that is not known to be theirs: a user or an account that is gone, or with nobody, and had
+    /// their email, or was an account of theirs when it went.
+    fn recognise(&mut self, directory: &Directory, row: &change::Model) -> Result<()> {
+        if self.owns(row) {
+            return Ok(());
+        }
+        let index = directory.index();
+        for json in [&row.before, &row.after].into_iter().flatten() {
+            match row.noun {
+                Noun::User => {
+                    let Record::User(user) = Record::from_json(row.noun, json).map_err(Error::internal)? else {
+                        continue;
+                    };
+                    let is_gone = index.email_of(UserId(row.record_id)).is_none();
+                    if is_gone && self.emails.contains(&user.row.email) {
+                        self.users.insert(row.record_id);
+                    }
+                }
+                Noun::IntegrationAccount => {
+                    let Record::IntegrationAccount(account) =
+                        Record::from_json(row.noun, json).map_err(Error::internal)?
+                    else {
+                        continue;
+                    };
+                    let owner = index.owner_of(account.id);
+                    let is_free = owner.is_none_or(|owner| self.users.contains(&owner.0));
+                    let has_email = account.email.is_some_and(|email| self.emails.contains(&email));
+                    let is_gone = index.account_place(account.id).is_none();
+                    let was_theirs = account.user_id.is_some_and(|user| self.users.contains(&user.0));
+                    if is_free && has_email || is_gone && was_theirs {
+                        self.accounts.insert(row.record_id);
+                    }
+                }
+                Noun::Attribute | Noun::Integration | Noun::OrgUnit | Noun::AssociationRules => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids of their users and accounts as clients see them.
+    pub(super) fn global_ids(&self) -> Vec<String> {
+        let users = self.users.iter().map(|id| UserId(*id).to_global());
+        let accounts = self.accounts.iter().map(|id| entity::IntegrationAccountId(*id).to_global());
+        users.chain(accounts).collect()
+    }
+
+    /// A record's JSON with [`ERASED`] where one of their emails stood; from a list the email goes.
+    pub(super) fn without(&self, json: &str) -> Result<String> {
+        let mut json: Json = serde_json::from_str(json).map_err(Error::internal)?;
+        self.redact(&mut json);
+        serde_json::to_string(&json).map_err(Error::internal)
+    }
+
+    fn redact(&self, json: &mut Json) {
+        match json {
+            Json::String(text) => {
+                for email in &self.emails {
+                    *text = replace(text, email);
+                }
+            }
+            Json::Array(items) => {
+                items.retain(|item| item.as_str().is_none_or(|item| !self.emails.contains(&fold(item))));
+                items.iter_mut().for_each(|item| self.redact(item));
+            }
+            Json::Object(members) => members.values_mut().for_each(|member| self.redact(member)),
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+    }
+}
+
+/// `text` with [`ERASED`] in place of `email`, in whatever letter case it stands there.
+fn replace(text: &str, email: &str) -> String {
+    let lower = text.to_lowercase();
+    if !lower.contains(email) {
+        return text.to_owned();
+    }
+    // A letter may be longer in lower case; then the text is kept as it is in lower case.
+    let text = if lower.len() == text.len() { text } else { &lower };
+    let mut rest = 0;
+    let mut redacted = String::new();
+    for (at, _) in lower.match_indices(email) {
+        redacted += &text[rest..at];
+        redacted += ERASED;
+        rest = at + email.len();
+    }
+    redacted + &text[rest..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emails_are_replaced_in_any_letter_case_and_leave_lists() {
+        let person = Person { emails: BTreeSet::from(["ann@corp.example".to_owned()]), ..Person::default() };
+        let cases = [
+            (r#"{"a":"ann@corp.example"}"#, r#"{"a":"erased@erased.invalid"}"#),
+            (r#"{"a":"ask Ann@Corp.example!"}"#, r#"{"a":"ask erased@erased.invalid!"}"#),
+            (r#"{"a":["b@c.example","ann@corp.example"]}"#, r#"{"a":["b@c.example"]}"#),
+            (r#"{"a":["mail ANN@corp.example"]}"#, r#"{"a":["mail erased@erased.invalid"]}"#),
+            (r#"{"a":"İ ann@corp.example Ä","n":1}"#, r#"{"a":"i̇ erased@erased.invalid ä","n":1}"#),
+            (r#"{"a":"bob@corp.example"}"#, r#"{"a":"bob@corp.example"}"#),
+        ];
+        for (before, after) in cases {
+            assert_eq!(person.without(before).unwrap(), after);
+        }
+    }
+}
