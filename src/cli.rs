@@ -5,25 +5,35 @@
 //! What does not live here: settings and the environment ([`Setup`] has what the caller read from them), the server,
 //! what the verbs of the directory do.
 
+mod backup;
 mod column;
 mod demo;
 mod diff;
+mod erase;
 mod export;
 mod import;
 mod links;
 mod progress;
 mod report;
+mod restore;
 mod run;
+mod token;
 mod undo;
+mod verify;
 
+pub use backup::BackupArgs;
 pub use column::Column;
 pub use demo::DemoArgs;
 pub use diff::DiffArgs;
+pub use erase::{EraseArgs, SubjectArgs};
 pub use export::ExportArgs;
 pub use import::{EncodingName, ImportArgs, ModeName};
 pub use links::LinksCommand;
+pub use restore::RestoreArgs;
 pub use run::RunArgs;
+pub use token::TokenCommand;
 pub use undo::UndoArgs;
+pub use verify::VerifyArgs;
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -63,10 +73,23 @@ pub enum Command {
     /// Accounts that are with nobody, as a file to fill in.
     #[command(subcommand, after_help = EXIT_CODES)]
     Links(LinksCommand),
+    /// Tokens that programs and people call the API with.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Token(TokenCommand),
     /// Undo a changeset: every record that it changed goes back to what it was.
     Undo(UndoArgs),
     /// Print the records that differ between two versions of the directory.
     Diff(DiffArgs),
+    /// Erase a user for good: accounts, history and all.
+    Erase(EraseArgs),
+    /// Print all that is held on a user, as JSON.
+    Subject(SubjectArgs),
+    /// Look whether the database holds a sound directory, beside a running server. Nothing is changed.
+    Verify(VerifyArgs),
+    /// Write the whole directory to one file, beside a running server.
+    Backup(BackupArgs),
+    /// Fill an empty database with a backup, of either kind of database: all of it, or nothing.
+    Restore(RestoreArgs),
 }
 
 /// What commands need to know from outside.
@@ -87,6 +110,8 @@ enum Outcome {
     Done,
     /// The file has errors, records are blocked, or a run failed, and nothing was changed.
     Refused,
+    /// The directory is not sound.
+    Broken,
 }
 
 /// Nobody reads standard output any more, as after `| head`; there is nothing to say, and nobody to say it to.
@@ -109,6 +134,7 @@ fn exit_code(ended: anyhow::Result<Outcome>) -> ExitCode {
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
+        Ok(Outcome::Broken) => ExitCode::from(2),
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             note(&format!("roster: {error:#}"));
@@ -132,8 +158,14 @@ async fn dispatch(command: Command, setup: &Setup<'_>) -> anyhow::Result<Outcome
         Command::Import(args) => Box::pin(import::run(args, setup)).await,
         Command::Export(args) => Box::pin(export::run(*args, setup)).await,
         Command::Links(command) => Box::pin(links::run(command, setup)).await,
+        Command::Token(command) => token::run(command, setup).await,
         Command::Undo(args) => Box::pin(undo::run(args, setup)).await,
         Command::Diff(args) => Box::pin(diff::run(args, setup)).await,
+        Command::Erase(args) => Box::pin(erase::run(args, setup)).await,
+        Command::Subject(args) => Box::pin(erase::subject(args, setup)).await,
+        Command::Verify(args) => Box::pin(verify::run(args, setup)).await,
+        Command::Backup(args) => Box::pin(backup::run(args, setup)).await,
+        Command::Restore(args) => Box::pin(restore::run(args, setup)).await,
     }
 }
 
@@ -144,13 +176,21 @@ impl Setup<'_> {
     }
 }
 
+fn options(setup: &Setup<'_>) -> Options {
+    Options { url: setup.database_url.to_owned(), readers: READERS, patience: PATIENCE }
+}
+
+/// Connects to read alone.
+async fn read_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
+    Ok(Database::open_to_read(&options(setup)).await?)
+}
+
 async fn open_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
     if setup.database_url.starts_with("sqlite:") {
         // The file stands there unless the caller says otherwise, and SQLite makes no folders.
         std::fs::create_dir_all(setup.data_dir)?;
     }
-    let options = Options { url: setup.database_url.to_owned(), readers: READERS, patience: PATIENCE };
-    Ok(Database::open(&options).await?)
+    Ok(Database::open(&options(setup)).await?)
 }
 
 async fn open_directory(setup: &Setup<'_>) -> anyhow::Result<Directory> {

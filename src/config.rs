@@ -3,19 +3,23 @@
 //! Each setting is a flag and an environment variable of the same name: `--data-dir` is `ROSTER_DATA_DIR`. The flag
 //! wins. What does not live here: what a setting does. This room imports nothing from the others.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
 /// How a Roster server is set up, beside where the directory is kept.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// The address to listen on. Only a loopback address is taken: there are no tokens, so whoever reaches the port
-    /// reads and writes the directory.
+    /// The address to listen on. With `--auth none` only a loopback address is taken.
     #[arg(long, env = "ROSTER_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
+
+    /// Who is let in.
+    #[command(flatten)]
+    pub sign_in: SignIn,
 
     /// What is logged.
     #[command(flatten)]
@@ -50,6 +54,52 @@ pub struct Store {
     pub data_dir: PathBuf,
 }
 
+/// Who is let in.
+#[derive(Args, Clone, Debug)]
+pub struct SignIn {
+    /// Who may call: whoever has a token, or everybody who reaches the port.
+    #[arg(long, env = "ROSTER_AUTH", value_enum, default_value_t = Auth::Tokens)]
+    pub auth: Auth,
+
+    /// An OIDC issuer whose tokens are taken, too, exactly as they name it.
+    #[arg(long, env = "ROSTER_OIDC_ISSUER", value_name = "URL", requires = "oidc_audience")]
+    pub oidc_issuer: Option<String>,
+
+    /// Whom the issuer's tokens have to be for.
+    #[arg(long, env = "ROSTER_OIDC_AUDIENCE", value_name = "NAME", requires = "oidc_issuer")]
+    pub oidc_audience: Option<String>,
+
+    /// The claim that holds roles: a text or a list of texts. `.` leads into an object.
+    #[arg(long, env = "ROSTER_OIDC_ROLE_CLAIM", value_name = "NAME", default_value = "roles")]
+    pub oidc_role_claim: String,
+
+    /// Which value of the claim gives which role. Without any, the names of the roles do: RESOLVER, READER, EDITOR, ADMIN.
+    #[arg(long, env = "ROSTER_OIDC_ROLE", value_name = "NAME=ROLE,…", value_delimiter = ',')]
+    pub oidc_role: Vec<String>,
+
+    /// Where the issuer's keys are. Without it, where `/.well-known/openid-configuration` of the issuer says.
+    #[arg(long, env = "ROSTER_OIDC_JWKS_URL", value_name = "URL", requires = "oidc_issuer")]
+    pub oidc_jwks_url: Option<String>,
+
+    /// Points a minute for each token: a query takes 1, a mutation 5, an upload or an export 100. 0 is no limit. With
+    /// `--auth none` nobody is counted.
+    #[arg(long, env = "ROSTER_RATE_LIMIT", value_name = "POINTS", default_value_t = 6_000)]
+    pub rate_limit: u64,
+
+    /// Networks of proxies that are believed when they say in `X-Forwarded-For` whom they call for.
+    #[arg(long, env = "ROSTER_TRUSTED_PROXIES", value_name = "NETWORK,…", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Who may call.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Whoever has a token.
+    Tokens,
+    /// Everybody who reaches the port, which only this machine can. They may do everything.
+    None,
+}
+
 /// How the tools of integrations are read; `serve` and `run` do.
 #[derive(Args, Clone, Debug)]
 pub struct Tools {
@@ -67,6 +117,9 @@ pub struct Tools {
     #[arg(long, env = "ROSTER_REPOSITORIES", value_name = "FOLDER")]
     pub repositories: Option<PathBuf>,
 }
+
+/// The variable that people keep their token in. A server reads it as little as any other program's.
+const TOKEN: &str = "ROSTER_TOKEN";
 
 /// What the names of the environment's variables begin with that integrations may take their credentials from.
 const CREDENTIALS: &str = "ROSTER_CREDENTIAL_";
@@ -114,10 +167,28 @@ pub struct Pool {
 /// What a connection and a request may take.
 #[derive(Args, Clone, Debug)]
 pub struct Http {
-    /// Host names, besides `localhost` and loopback addresses, by which browsers may call this server. Any other name
-    /// is refused, so that no web page can reach the directory by pointing its own name at this machine.
+    /// Host names, besides `localhost` and loopback addresses, by which browsers may call this server. With `--auth none`
+    /// any other name is refused, so that no web page can reach the directory by pointing its own name at this machine;
+    /// with tokens, only where some are set.
     #[arg(long, env = "ROSTER_ALLOWED_HOSTS", value_name = "NAME,…", value_delimiter = ',')]
     pub allowed_hosts: Vec<String>,
+
+    /// The server's certificate, with those up to a known authority after it, as PEM. With it only TLS is spoken. A renewed
+    /// file is taken without a restart.
+    #[arg(long, env = "ROSTER_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The certificate's private key, as PEM.
+    #[arg(long, env = "ROSTER_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Origins whose pages may call this server, such as `https://app.example`; they bring a token. None if left out.
+    #[arg(long, env = "ROSTER_CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',')]
+    pub cors_origins: Vec<String>,
+
+    /// A JSON file of the only documents that run, each under its SHA-256. Clients send `documentId`, or the text.
+    #[arg(long, env = "ROSTER_TRUSTED_DOCUMENTS", value_name = "FILE")]
+    pub trusted_documents: Option<PathBuf>,
 
     /// The most connections at a time; further ones wait in the system's queue.
     #[arg(long, env = "ROSTER_MAX_CONNECTIONS", default_value_t = 1024)]
@@ -213,9 +284,22 @@ pub struct Limits {
     #[arg(long, env = "ROSTER_MAX_COST", default_value_t = 10_000)]
     pub max_cost: u32,
 
+    /// Whether the schema can be asked for. Without it, errors name nothing of the schema, either.
+    #[arg(long, env = "ROSTER_INTROSPECTION", value_enum, default_value_t = Switch::On)]
+    pub introspection: Switch,
+
     /// How many items a connection is reckoned to have when neither `first` nor `last` is given: the default page.
     #[arg(long, env = "ROSTER_PAGE", default_value_t = 25)]
     pub page: u32,
+}
+
+/// Whether something is done.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
 }
 
 /// Text that must not be logged: its `Debug` form is three dots.
@@ -269,7 +353,8 @@ impl Config {
         }
         std::env::vars_os()
             .filter_map(|(name, _)| name.into_string().ok())
-            .filter(|name| name.starts_with("ROSTER_") && !name.starts_with(CREDENTIALS) && !knows(known, name))
+            .filter(|name| name.starts_with("ROSTER_") && !name.starts_with(CREDENTIALS) && name != TOKEN)
+            .filter(|name| !knows(known, name))
             .collect()
     }
 }
@@ -285,6 +370,13 @@ fn time(text: &str) -> Result<Duration, String> {
         _ => return Err("a time is a whole number with `ms`, `s`, `m` or `h`, such as `10s`".to_owned()),
     };
     number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| "too long".to_owned())
+}
+
+/// Reads `10.0.0.0/8` or `10.1.2.3`.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let one = |_| text.parse::<IpAddr>().map(IpNet::from);
+    text.parse().or_else(one).map_err(|_| "write networks or addresses, such as `10.0.0.0/8` or `10.1.2.3`".to_owned())
 }
 
 /// Reads `512`, `64KiB`, `1MiB` or `1GiB`.
@@ -345,6 +437,19 @@ mod tests {
         let store = Command::parse_from(["roster", "--database-url", "postgres://a:hush@db/roster"]).store;
         assert!(!format!("{store:?}").contains("hush"));
         assert_eq!(store.database_url().expose(), "postgres://a:hush@db/roster");
+    }
+
+    #[test]
+    fn proxies_are_networks_or_addresses_and_an_issuer_has_an_audience() {
+        let parse = |line: &str| Command::try_parse_from(line.split(' '));
+        let config = parse("roster --trusted-proxies 10.0.0.0/8,::1").unwrap().config;
+        assert_eq!(
+            config.sign_in.trusted_proxies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["10.0.0.0/8", "::1/128"]
+        );
+        assert!(parse("roster --trusted-proxies proxy.example").is_err());
+        assert!(parse("roster --oidc-issuer https://a.example").is_err());
+        assert!(parse("roster --oidc-issuer https://a.example --oidc-audience roster").is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! What does not live here: any statement about users; see the directory.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::Connection;
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError, TransactionOptions, TransactionTrait,
+    IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
 };
 
 /// The connections to one database. Cheap to clone.
@@ -46,6 +47,9 @@ pub enum OpenError {
         /// What the driver says. It is part of the message, so it is no source, which would be told again.
         cause: DbErr,
     },
+    /// An older Roster made its schema, and it is only to be read.
+    #[error("the database's schema is not up to date; run roster migrate first")]
+    Older,
     /// A newer Roster made its schema.
     #[error("the database has schema steps that this version of Roster does not know ({0}); use a newer version")]
     Newer(String),
@@ -80,8 +84,8 @@ impl Database {
         };
         let (writer, readers) = if options.url.starts_with("sqlite:") {
             // The writer comes first: it makes the file and switches it to WAL, which a query-only reader cannot.
-            let writer = connect(sqlite(options, 1, false)).await?;
-            (writer, connect(sqlite(options, options.readers, true)).await?)
+            let writer = connect(sqlite(options, 1, Access::Write)).await?;
+            (writer, connect(sqlite(options, options.readers, Access::Read)).await?)
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
             // One connection of its own for the writer: writers that wait for the lock must not keep readers waiting.
             (connect(postgres(options, 1)).await?, connect(postgres(options, options.readers)).await?)
@@ -90,6 +94,35 @@ impl Database {
         };
         let database = Self { writer, readers, statements };
         database.migrate().await?;
+        Ok(database)
+    }
+
+    /// Connects to read, beside whoever else uses the database. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// Where the address is unknown, the database unreachable or not there, or its schema not that of this binary.
+    pub async fn open_to_read(options: &Options) -> Result<Self, OpenError> {
+        let configured = if options.url.starts_with("sqlite:") {
+            sqlite(options, options.readers, Access::File)
+        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+            postgres(options, options.readers)
+        } else {
+            return Err(OpenError::UnknownKind(without_password(&options.url)));
+        };
+        let readers = sea_orm::Database::connect(configured)
+            .await
+            .map_err(|cause| OpenError::Unreachable { url: without_password(&options.url), cause })?;
+        let database = Self { writer: readers.clone(), readers, statements: Arc::default() };
+        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+        let applied = Migrator::get_migration_models(database.readers()).await.map_err(|_| OpenError::Older)?;
+        let applied: Vec<String> = applied.into_iter().map(|step| step.version).collect();
+        let unknown: Vec<String> = applied.iter().filter(|step| !known.contains(step)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(OpenError::Newer(unknown.join(", ")));
+        }
+        if applied.len() < known.len() {
+            return Err(OpenError::Older);
+        }
         Ok(database)
     }
 
@@ -105,6 +138,52 @@ impl Database {
         }
         Migrator::up(&transaction, None).await.map_err(OpenError::Migration)?;
         transaction.commit().await.map_err(OpenError::Migration)
+    }
+
+    /// Whether anybody is connected to the database; nobody is where there is none.
+    ///
+    /// # Errors
+    /// Where that cannot be found out.
+    pub async fn is_in_use(options: &Options) -> Result<bool, OpenError> {
+        let unreachable = |cause| OpenError::Unreachable { url: without_password(&options.url), cause };
+        let mut configured = ConnectOptions::new(&options.url);
+        configured.max_connections(1).connect_timeout(options.patience).sqlx_logging(false);
+        if options.url.starts_with("sqlite:") {
+            configured.map_sqlx_sqlite_opts(|settings| {
+                settings.create_if_missing(false).busy_timeout(Duration::ZERO).foreign_keys(true)
+            });
+            // Without a file nobody uses it.
+            let Ok(connection) = sea_orm::Database::connect(configured).await else { return Ok(false) };
+            // Only the one who is alone with the file can leave the WAL; whoever comes next takes it up again.
+            let left = connection.execute_unprepared("PRAGMA journal_mode = DELETE").await;
+            connection.close().await.map_err(unreachable)?;
+            return Ok(left.is_err());
+        }
+        configured.set_application_name("roster restore");
+        let connection = sea_orm::Database::connect(configured).await.map_err(unreachable)?;
+        let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'roster'";
+        let used = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        connection.close().await.map_err(unreachable)?;
+        Ok(used.map_err(unreachable)?.is_some())
+    }
+
+    /// Writes one state of a SQLite database, whatever is written meanwhile, to an empty file or a new one.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub async fn vacuum_into(&self, path: &Path) -> Result<(), DbErr> {
+        let sql =
+            Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path.display().to_string().into()]);
+        self.writer.execute_raw(sql).await?;
+        Ok(())
+    }
+
+    /// What the database itself finds wrong; PostgreSQL does not look.
+    ///
+    /// # Errors
+    /// Where the database is away.
+    pub async fn own_check(&self) -> Result<Vec<String>, DbErr> {
+        own_check(&self.readers).await
     }
 
     /// The connections that read.
@@ -158,6 +237,36 @@ impl Database {
         Ok(())
     }
 
+    /// Has the database give up what is no longer in its rows: SQLite writes its file anew and empties the WAL, which takes
+    /// about as long as a backup; PostgreSQL frees what rows were. Gives whether it could: it waits for others only for a
+    /// while.
+    ///
+    /// # Errors
+    /// Where the database is busy or away.
+    pub async fn scrub(&self) -> Result<bool, DbErr> {
+        if self.backend() == DbBackend::Postgres {
+            let tables = "\"user\", user_email, user_merged_id, integration_account, org_unit, org_unit_pin, change, \
+                          merge_decision, integration_run, import_draft, import_draft_chunk, import_draft_change, \
+                          import_draft_problem";
+            self.readers.execute_unprepared(&format!("VACUUM {tables}")).await?;
+            return Ok(true);
+        }
+        // A copy of all of it does not belong into memory.
+        self.writer.execute_unprepared("PRAGMA temp_store = FILE").await?;
+        let written = self.writer.execute_unprepared("VACUUM").await;
+        self.writer.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
+        written?;
+        for _ in 0..20 {
+            let truncate = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+            let row = self.writer.query_one_raw(truncate).await?;
+            if row.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Ok(false)
+    }
+
     /// Begins a short write of what is beside the directory, such as an import's progress: it takes no turn with the
     /// changesets where the database can write in several places at once.
     ///
@@ -202,6 +311,20 @@ impl Database {
     }
 }
 
+/// What SQLite finds wrong, as `connection` sees it.
+///
+/// # Errors
+/// Where the database is away.
+pub async fn own_check(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    if connection.get_database_backend() != DbBackend::Sqlite {
+        return Ok(Vec::new());
+    }
+    let check = Statement::from_string(DbBackend::Sqlite, "PRAGMA integrity_check(100)");
+    let said = connection.query_all_raw(check).await?;
+    let said: Vec<String> = said.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+    Ok(said.into_iter().filter(|line| line != "ok").collect())
+}
+
 /// Begins a transaction in a task of its own. Whoever is dropped while it waits would otherwise give the connection back
 /// inside a transaction, as sqlx 0.9.0 does on PostgreSQL (its issue 4385).
 async fn begin(connection: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
@@ -221,20 +344,36 @@ fn common(options: &Options, connections: u32) -> ConnectOptions {
     configured
 }
 
-fn sqlite(options: &Options, connections: u32, query_only: bool) -> ConnectOptions {
+/// What a connection to SQLite may do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Make the file, and write to it.
+    Write,
+    /// Read.
+    Read,
+    /// Read, and change nothing of the file, not even where the WAL is folded into it.
+    File,
+}
+
+fn sqlite(options: &Options, connections: u32, access: Access) -> ConnectOptions {
     let mut configured = common(options, connections);
     let patience = options.patience;
     configured.map_sqlx_sqlite_opts(move |settings| {
         let settings = settings
-            .create_if_missing(!query_only)
+            .create_if_missing(access == Access::Write)
+            .read_only(access == Access::File)
             .foreign_keys(true)
             .busy_timeout(patience)
             .pragma("synchronous", "FULL")
             .pragma("temp_store", "MEMORY")
-            .pragma("cache_size", if query_only { "-16384" } else { WRITER_CACHE })
+            .pragma("cache_size", if access == Access::Write { WRITER_CACHE } else { "-16384" })
             .pragma("journal_size_limit", "67108864")
             .statement_cache_capacity(200);
-        if query_only { settings.pragma("query_only", "ON") } else { settings.pragma("journal_mode", "WAL") }
+        match access {
+            Access::Write => settings.pragma("journal_mode", "WAL"),
+            Access::Read => settings.pragma("query_only", "ON"),
+            Access::File => settings,
+        }
     });
     // Where its disk is full SQLite ends a transaction by itself. sqlx 0.9.0 then takes the connection for one that still
     // is in it, and begins no other; it gives way to a new one.

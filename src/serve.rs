@@ -1,16 +1,19 @@
 //! Puts the rooms together: opens the database and the directory, and serves them over HTTP until told to stop.
 
+mod sign_in;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 
-use crate::config::{self, Config, Store, Tools};
+use crate::config::{self, Config, Store, Switch, Tools};
 use crate::connector::Policy;
 use crate::database::{Database, Options};
 use crate::directory::csv::{ExportOptions, Style};
 use crate::directory::{self, Clock, Connectors, Directory, Error, Keys, Secret};
+use crate::graphql::OtherSignIn;
 use crate::http::{AppState, Backend, Begin, Download, Produce, Refused, server};
 use crate::{graphql, telemetry};
 
@@ -23,7 +26,7 @@ pub async fn serve(store: &Store, config: &Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     let connectors = connectors(&config.tools)?;
     let stop = server::stop_signal()?;
-    let listener = server::bind(config.listen).await?;
+    let listener = server::bind(config.listen, config.sign_in.auth).await?;
     let directory = open(store, config).await?.connecting_with(connectors);
     let shut = directory.renew_credentials().await?;
     if !shut.is_empty() {
@@ -32,8 +35,9 @@ pub async fn serve(store: &Store, config: &Config) -> anyhow::Result<()> {
             "the stored credentials of these integrations were encrypted with a key that is not in ROSTER_SECRET_KEY: {names}"
         );
     }
-    let state = AppState::new(backend(&directory), config, store.spool_dir())?;
+    let state = AppState::new(backend(&directory, config)?, config, store.spool_dir())?;
     let address = listener.local_addr()?;
+    sign_in::show_first_token(&directory, &config.sign_in, &address.to_string()).await?;
     tracing::info!(%address, users = directory.index().user_count(), "Roster listens on http://{address}/graphql");
     let tending = tokio::spawn(tend(directory.clone()));
     server::serve(listener, state, stop).await;
@@ -92,19 +96,28 @@ async fn open(store: &Store, config: &Config) -> anyhow::Result<Directory> {
 }
 
 /// What the HTTP room asks of the directory.
-pub fn backend(directory: &Directory) -> Backend {
+///
+/// # Errors
+/// One that names the setting at fault.
+pub fn backend(directory: &Directory, config: &Config) -> anyhow::Result<Backend> {
+    let issuer = sign_in::issuer(&config.sign_in)?;
+    let other = OtherSignIn(issuer.is_some());
     let schema = graphql::schema();
+    let is_told = config.limits.introspection == Switch::On;
+    let tell = move |response| if is_told { response } else { graphql::without_schema(response) };
     let (for_graphql, for_probes) = (directory.clone(), directory.clone());
     let (streaming, for_streams) = (schema.clone(), directory.clone());
-    Backend {
+    Ok(Backend {
+        authenticate: sign_in::authenticate(directory, issuer),
         execute: Arc::new(move |request, id| {
             let (schema, directory) = (schema.clone(), for_graphql.clone());
-            Box::pin(async move { graphql::execute(&schema, &directory, request.data(id)).await })
+            let response = async move { graphql::execute(&schema, &directory, request.data(id).data(other)).await };
+            Box::pin(response.map(tell))
         }),
         subscribe: Arc::new(move |request, id| {
             let (schema, directory) = (streaming.clone(), for_streams.clone());
             let stream = async move { graphql::subscribe(&schema, &directory, request.data(id)).await };
-            stream.flatten_stream().boxed()
+            stream.flatten_stream().map(tell).boxed()
         }),
         ready: Arc::new(move || {
             let directory = for_probes.clone();
@@ -114,7 +127,7 @@ pub fn backend(directory: &Directory) -> Backend {
         org_units_csv: begin(directory, org_units_csv),
         import_errors_csv: begin(directory, import_errors_csv),
         unmatched_accounts_csv: begin(directory, unmatched_accounts_csv),
-    }
+    })
 }
 
 /// A file that begins with a verb of the directory.
@@ -126,8 +139,8 @@ where
     F: Future<Output = directory::Result<Download>> + Send + 'static,
 {
     let directory = directory.clone();
-    Arc::new(move |parameters| {
-        let begun = verb(directory.clone(), parameters);
+    Arc::new(move |parameters, role| {
+        let begun = verb(directory.seen_by(role), parameters);
         Box::pin(async move { begun.await.map_err(|error| refused(&error)) })
     })
 }

@@ -34,6 +34,9 @@ impl fmt::Display for RequestId {
     }
 }
 
+/// The library of WebSockets would log each message whole, and so the tokens that stand in the first ones.
+const NO_MESSAGES: &str = "tungstenite=info";
+
 /// Why the log could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -52,6 +55,7 @@ pub enum Error {
 /// When the directives cannot be read, or when it is called twice.
 pub fn start(settings: &Log) -> Result<(), Error> {
     let filter = EnvFilter::builder().parse(&settings.log).map_err(Error::Directives)?;
+    let filter = filter.add_directive(NO_MESSAGES.parse().map_err(Error::Directives)?);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

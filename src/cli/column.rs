@@ -92,6 +92,7 @@ impl FromStr for NewColumn {
             options: options.map(str::to_owned).collect(),
             is_required: false,
             is_unique: false,
+            readable_by: None,
             position: None,
         };
         Ok(Self(header, new))

@@ -13,8 +13,8 @@ use tempfile::NamedTempFile;
 use super::progress::{BAR, bar};
 use super::report::grouped;
 use super::{EXIT_CODES, Outcome, Setup, note, open_directory, print, print_bytes};
-use crate::directory::Directory;
 use crate::directory::csv::{Delimiter, ExportOptions, Style, split_columns};
+use crate::directory::{Directory, hex};
 use crate::filter::Filter;
 
 /// Whom to export, and where to.
@@ -159,7 +159,7 @@ async fn write(directory: &Directory, args: &ExportArgs, sink: &mut Sink) -> any
     };
     bar.finish_and_clear();
     end?;
-    let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&digest.finalize());
     Ok(Report {
         file: args.name(),
         version: export.version(),
@@ -179,7 +179,7 @@ async fn write_org_units(directory: &Directory, args: &ExportArgs, sink: &mut Si
     };
     let file = directory.export_org_units(args.options().style).await?;
     sink.write(&file)?;
-    let sha256 = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex(&Sha256::digest(&file));
     Ok(Report { file: args.name(), version, rows, bytes: file.len() as u64, sha256, nouns: "org units" })
 }
 
@@ -227,16 +227,22 @@ impl Sink {
             Self::StandardOutput | Self::Direct(_) => Ok(()),
             Self::Beside(file) => {
                 file.as_file().sync_all()?;
-                // A link stays, and what it points to is replaced.
-                let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-                file.persist(&target).map_err(|error| error.error)?;
-                // The name is on the disk when the folder is.
-                File::open(folder(&target))?.sync_all()
+                keep(file, path)
             }
         }
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// Puts a file that is on the disk in its place.
+pub(super) fn keep(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    // A link stays, and what it points to is replaced.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    file.persist(&target).map_err(|error| error.error)?;
+    // The name is on the disk when the folder is.
+    File::open(folder(&target))?.sync_all()
+}
+
+/// The folder that a file is in.
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }

@@ -328,6 +328,7 @@ pub(super) fn attributes() -> Vec<NewAttribute> {
             options,
             is_required: false,
             is_unique: false,
+            readable_by: None,
             position: None,
         })
         .collect()

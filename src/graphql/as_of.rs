@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::{Context, OneofObject};
 use entity::{UserId, integration_account};
@@ -17,7 +17,7 @@ use super::context::ContextExt;
 use super::error::{Failure, Result};
 use super::loader::{AccountsOf, Then};
 use super::scalar::{Date, DateTime};
-use crate::directory::{self, Directory, Error, Moment};
+use crate::directory::{self, Directory, Error, Moment, Seen};
 use crate::index::Index;
 use crate::record::UserRecord;
 
@@ -57,7 +57,7 @@ pub(crate) enum At {
 
 /// The index that a node answers from. Not to be held across an await.
 pub(crate) enum View<'a> {
-    Now(RwLockReadGuard<'a, Index>),
+    Now(Seen<'a>),
     Then(Arc<Index>),
 }
 

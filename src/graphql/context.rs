@@ -9,6 +9,7 @@ use async_graphql::dataloader::{self, DataLoader};
 use super::as_of::Versions;
 use super::error::{Failure, Result};
 use super::loader::Loader;
+use crate::access::{Principal, Role};
 use crate::directory::{Actor, Directory, Error};
 
 /// When the answer to a request is to be there.
@@ -23,6 +24,10 @@ impl Deadline {
     }
 }
 
+/// Whether somebody can sign in without a token of the directory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OtherSignIn(pub bool);
+
 /// Reads the data of a request.
 pub(crate) trait ContextExt {
     /// The directory.
@@ -36,6 +41,21 @@ pub(crate) trait ContextExt {
     /// # Errors
     /// As [`ContextExt::directory`].
     fn versions(&self) -> Result<&Versions>;
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// `Internal`, where the request does not say, which none does that comes in over HTTP.
+    fn principal(&self) -> Result<&Principal>;
+
+    /// Refuses whoever is not an ADMIN.
+    ///
+    /// # Errors
+    /// `Forbidden`, with what is not for others.
+    fn admin(&self, what: &'static str) -> Result<()>;
+
+    /// Whether somebody can sign in without a token of the directory.
+    fn has_other_sign_in(&self) -> bool;
 
     /// Who makes the request's changes, as the log names them.
     fn actor(&self) -> Actor;
@@ -78,8 +98,23 @@ impl ContextExt for Context<'_> {
         Ok(loader(self)?.loader().versions())
     }
 
+    fn principal(&self) -> Result<&Principal> {
+        self.data_opt().ok_or_else(|| Failure(Error::internal("the request does not say who asks")))
+    }
+
+    fn admin(&self, what: &'static str) -> Result<()> {
+        match self.directory()?.role() {
+            Role::Admin => Ok(()),
+            _ => Err(Failure(Error::Forbidden(what))),
+        }
+    }
+
+    fn has_other_sign_in(&self) -> bool {
+        self.data_opt::<OtherSignIn>().is_some_and(|other| other.0)
+    }
+
     fn actor(&self) -> Actor {
-        self.data_opt::<Actor>().cloned().unwrap_or_else(|| Actor("api".to_owned()))
+        Actor(self.principal().map_or_else(|_| "api".to_owned(), |principal| principal.name.clone()))
     }
 
     fn time_left(&self) -> Duration {

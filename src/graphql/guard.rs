@@ -14,7 +14,7 @@ mod tests;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection};
 use async_graphql::{ServerError, Value, Variables};
 
-use crate::config::Limits;
+use crate::config::{Limits, Switch};
 pub use measure::Measure;
 use measure::Walk;
 
@@ -51,6 +51,9 @@ pub enum Refusal {
         /// The fragment's name.
         name: String,
     },
+    /// It asks for the schema, where that is switched off.
+    #[error("this server does not tell its schema")]
+    Introspection,
     /// A text poses as an uploaded file.
     #[error("no text may begin with `{UPLOAD_MARK}`")]
     ForgedUpload,
@@ -67,6 +70,7 @@ impl From<Refusal> for ServerError {
                 extensions.set("limit", limit);
                 extensions.set("actual", actual);
             }
+            Refusal::Introspection => extensions.set("code", "FORBIDDEN"),
             Refusal::Cycle { .. } | Refusal::ForgedUpload => extensions.set("code", "BAD_REQUEST"),
         }
         error
@@ -93,6 +97,9 @@ pub fn check(document: &ExecutableDocument, variables: &Variables, limits: &Limi
         return Err(vec![Refusal::ForgedUpload]);
     }
     let measure = Walk::new(document, variables, limits).run().map_err(|refusal| vec![refusal])?;
+    if limits.introspection == Switch::Off && measure.introspection.fields > 0 {
+        return Err(vec![Refusal::Introspection]);
+    }
     let refusals: Vec<Refusal> = [
         ("depth", limits.max_depth, measure.depth),
         ("number of fields", limits.max_fields, measure.fields),

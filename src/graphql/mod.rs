@@ -29,23 +29,29 @@ mod node;
 mod order;
 mod org_unit;
 mod page;
+pub mod permission;
 mod query;
+mod role;
 mod scalar;
 mod subscription;
+mod token;
 mod user;
 
 #[cfg(test)]
 mod tests;
 
-pub use context::Deadline;
+pub use context::{Deadline, OtherSignIn};
 pub use mutation::Mutation;
 pub use query::Query;
 pub use subscription::Subscription;
+
+use std::any::TypeId;
 
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Error, Pos, Request, Response, SDLExportOptions, Value};
 use futures_util::stream::{self, BoxStream, StreamExt};
 
+use crate::access::{Principal, Role};
 use crate::directory::{Directory, Error as DirectoryError};
 use error::Failure;
 use loader::Loader;
@@ -70,13 +76,14 @@ pub fn sdl() -> String {
 
 /// Runs one query or mutation on a directory, as fresh as any process has written it before this call.
 ///
-/// Who makes the changes is the [`Actor`](crate::directory::Actor) in the request's data; without one it is `api`.
+/// Who asks is the [`Principal`] in the request's data, and sees what their role sees; without one, it is everything. The log
+/// names whoever has none `api`.
 pub async fn execute(schema: &Schema, directory: &Directory, mut request: Request) -> Response {
     if let Err(error) = directory.refresh().await {
         return unreadable(error);
     }
-    let asked = Asked::in_request(&mut request);
-    let (loader, mut batches) = Loader::for_request(directory.clone());
+    let (asked, role) = (Asked::in_request(&mut request), role(&request));
+    let (loader, mut batches) = Loader::for_request(directory.seen_by(role));
     asked.in_order(batches.run(schema.execute(request.data(loader))).await)
 }
 
@@ -85,14 +92,31 @@ pub async fn subscribe(schema: &Schema, directory: &Directory, mut request: Requ
     if let Err(error) = directory.refresh().await {
         return stream::once(async { unreadable(error) }).boxed();
     }
-    let asked = Asked::in_request(&mut request);
-    let (loader, batches) = Loader::for_request(directory.clone());
+    let (asked, role) = (Asked::in_request(&mut request), role(&request));
+    let (loader, batches) = Loader::for_request(directory.seen_by(role));
     let responses = schema.execute_stream(request.data(loader));
     stream::unfold((responses, batches, asked), async |(mut responses, mut batches, asked)| {
         let response = asked.in_order(batches.run(responses.next()).await?);
         Some((response, (responses, batches, asked)))
     })
     .boxed()
+}
+
+/// A response whose errors tell nothing of the schema: what the library says of a document names types and fields.
+#[must_use]
+pub fn without_schema(mut response: Response) -> Response {
+    for error in &mut response.errors {
+        if error.extensions.as_ref().is_none_or(|extensions| extensions.get("code").is_none()) {
+            "the document does not fit this server's schema".clone_into(&mut error.message);
+        }
+    }
+    response
+}
+
+/// What whoever sends a request may do. Where nobody is asked who they are, everything.
+fn role(request: &Request) -> Role {
+    let principal = request.data.get(&TypeId::of::<Principal>()).and_then(|data| data.downcast_ref::<Principal>());
+    principal.map_or(Role::Admin, |principal| principal.role)
 }
 
 fn unreadable(error: DirectoryError) -> Response {

@@ -12,7 +12,8 @@ use super::integration::{IntegrationMutation, IntegrationRunMutation};
 use super::integration_account::IntegrationAccountMutation;
 use super::merge_suggestion::MergeSuggestionMutation;
 use super::org_unit::{GenerateMutation, OrgUnitMutation};
-use super::user::{MergeMutation, ReviewMutation, SplitMutation, UserMutation};
+use super::token::TokenMutation;
+use super::user::{EraseMutation, MergeMutation, ReviewMutation, SplitMutation, UserMutation};
 
 /// What can be done to the directory. Each mutation is one changeset: all of it happens, or nothing. Several in one
 /// request run one after the other; if one fails, those before it stay.
@@ -36,4 +37,6 @@ pub struct Mutation(
     AssociationRulesMutation,
     LinkAccountsMutation,
     AccountLinksMutation,
+    TokenMutation,
+    EraseMutation,
 );

@@ -179,6 +179,8 @@ pub(crate) enum Total {
     Diff(DiffQuery),
     /// As many as the changesets that changed the members of this org unit, from one version to another.
     Members(OrgUnitId, i64, i64),
+    /// As many as there are tokens.
+    Tokens,
     /// As many as the runs of this integration.
     Runs(IntegrationId),
 }
@@ -246,6 +248,7 @@ impl<N: OutputType, M: OutputType + ContainerType> Connection<N, M> {
             Total::Members(unit, from, to) => {
                 Ok(ctx.directory()?.members_changes(*unit, *from, *to, u64::MAX).await?.rows.len() as u64)
             }
+            Total::Tokens => Ok(ctx.directory()?.count_tokens().await?),
             Total::Runs(integration) => Ok(ctx.directory()?.count_runs(*integration).await?),
             Total::History(record) => Ok(ctx.directory()?.count_history(*record).await?),
         }

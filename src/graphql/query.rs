@@ -15,7 +15,8 @@ use super::integration_account::{IntegrationAccountQuery, ResolveQuery};
 use super::merge_suggestion::MergeSuggestionQuery;
 use super::node::NodeQuery;
 use super::org_unit::{ExplainQuery, GenerateQuery, OrgUnitQuery, PreviewQuery, TreeQuery};
-use super::user::{MergeQuery, SplitQuery, UserQuery};
+use super::token::TokenQuery;
+use super::user::{MergeQuery, SplitQuery, SubjectQuery, UserQuery};
 
 /// What can be asked of the directory. All of one request is answered from the directory as it is at its beginning, or
 /// later.
@@ -48,4 +49,6 @@ pub struct Query(
     SimulateQuery,
     UnmatchedQuery,
     ConflictQuery,
+    TokenQuery,
+    SubjectQuery,
 );

@@ -4,7 +4,7 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{InputValueDefinition, TypeKind, TypeSystemDefinition};
 use async_graphql::{Positioned, Value};
 
-use super::{schema, sdl};
+use super::{schema, sdl, without_schema};
 
 fn undescribed_inputs(place: &str, inputs: &[Positioned<InputValueDefinition>]) -> Vec<String> {
     let bare = inputs.iter().filter(|input| input.node.description.is_none());
@@ -118,4 +118,19 @@ fn an_answer_has_the_order_of_its_document() {
     super::order::Order::of(&document.unwrap(), Some("Q")).sort(&mut answer);
     let expected = r#"{"b":[{"y":2,"x":1,"w":{"v":2,"u":1}}],"a":1,"c":{"z":1,"a":2}}"#;
     assert_eq!(serde_json::to_string(&answer).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn errors_without_the_schema_name_nothing_of_it() {
+    for document in
+        ["{ userz { id } }", "{ users(frist: 1) { totalCount } }", "{ users(first: ONE) { totalCount } }", "{ users }"]
+    {
+        let told = schema().execute(document).await;
+        let untold = without_schema(schema().execute(document).await);
+        assert_eq!(told.errors.len(), untold.errors.len());
+        assert!(!untold.errors.is_empty());
+        for error in &untold.errors {
+            assert_eq!(error.message, "the document does not fit this server's schema", "{document}");
+        }
+    }
 }

@@ -11,74 +11,83 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_T
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use super::{AppState, Begin, Refused, reply, spool};
+use crate::access::{Principal, Role};
 use crate::telemetry::RequestId;
 
 /// The version of the directory that a file shows.
-const VERSION: HeaderName = HeaderName::from_static("roster-version");
+pub(super) const VERSION: HeaderName = HeaderName::from_static("roster-version");
 
 /// What the address of a download says, by the names of its parameters.
 type Parameters = Query<Vec<(String, String)>>;
+
+/// Who asks. Where nobody is asked who they are, they may everything.
+type Asking = Option<Extension<Principal>>;
 
 /// Users, as the parameters say.
 pub(super) async fn users(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
+    role: Asking,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.users_csv.clone();
-    download(&state, &id, version, "attachment; filename=\"users.csv\"", &begin, parameters).await
+    download(&state, &id, (role, version), "attachment; filename=\"users.csv\"", &begin, parameters).await
 }
 
 /// The org units.
 pub(super) async fn org_units(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
+    role: Asking,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.org_units_csv.clone();
-    download(&state, &id, version, "attachment; filename=\"org-units.csv\"", &begin, parameters).await
+    download(&state, &id, (role, version), "attachment; filename=\"org-units.csv\"", &begin, parameters).await
 }
 
 /// The rows of an import draft that cannot be imported.
 pub(super) async fn import_errors(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
+    role: Asking,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.import_errors_csv.clone();
-    download(&state, &id, version, "attachment; filename=\"import-errors.csv\"", &begin, parameters).await
+    download(&state, &id, (role, version), "attachment; filename=\"import-errors.csv\"", &begin, parameters).await
 }
 
 /// The accounts that are with nobody, to be filled in.
 pub(super) async fn unmatched_accounts(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
+    role: Asking,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.unmatched_accounts_csv.clone();
-    download(&state, &id, version, "attachment; filename=\"unmatched-accounts.csv\"", &begin, parameters).await
+    download(&state, &id, (role, version), "attachment; filename=\"unmatched-accounts.csv\"", &begin, parameters).await
 }
 
 /// A file to start from.
 pub(super) async fn sample(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
+    role: Asking,
     version: Version,
     Query(mut parameters): Parameters,
 ) -> Response {
     parameters.push(("template".to_owned(), "true".to_owned()));
     let begin = state.0.backend.users_csv.clone();
-    download(&state, &id, version, "attachment; filename=\"sample.csv\"", &begin, parameters).await
+    download(&state, &id, (role, version), "attachment; filename=\"sample.csv\"", &begin, parameters).await
 }
 
 async fn download(
     state: &AppState,
     id: &RequestId,
-    version: Version,
+    (role, version): (Asking, Version),
     disposition: &'static str,
     begin: &Begin,
     parameters: Vec<(String, String)>,
@@ -87,7 +96,7 @@ async fn download(
         let busy = reply::plain(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many exports; try again", id);
         return ([(RETRY_AFTER, "1")], busy).into_response();
     };
-    let download = match begin(parameters).await {
+    let download = match begin(parameters, role.map_or(Role::Admin, |Extension(principal)| principal.role)).await {
         Ok(download) => download,
         Err(refused) => return refuse(&refused, id),
     };

@@ -14,19 +14,23 @@ use http::header::{CONNECTION, HOST, ORIGIN, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::{AppState, probes, reply};
+use crate::access::{Principal, matrix};
+use crate::config::Auth;
 use crate::telemetry::RequestId;
 
 /// Refuses names that are not this server's, and new work while draining.
 ///
-/// The address is a loopback one and there are no tokens. A web page can make its own name point there, and is then free
-/// to send any header; but the browser still says the name that it believes in.
+/// Where nobody is asked who they are, the address is a loopback one. A web page can make its own name point there, and is
+/// then free to send any header; but the browser still says the name that it believes in. A page knows no token, so with
+/// tokens names are only looked at where some are set.
 pub(super) async fn admit(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
     request: Request,
     next: Next,
 ) -> Response {
-    if let Some(host) = host_of(&request)
+    let looks_at_names = state.0.sign_in.auth == Auth::None || !state.0.http.allowed_hosts.is_empty();
+    if let Some(host) = host_of(&request).filter(|_| looks_at_names)
         && !is_ours(host, &state.0.http.allowed_hosts)
     {
         let message = "this server does not answer to that host name; see ROSTER_ALLOWED_HOSTS";
@@ -38,6 +42,21 @@ pub(super) async fn admit(
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return response;
+    }
+    next.run(request).await
+}
+
+/// Refuses an export that is not for whoever asks.
+pub(super) async fn permit_export(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let least = matrix::least(path);
+    if let Some(Principal { name, role }) = request.extensions().get()
+        && *role < least
+    {
+        let (role, least) = (role.name(), least.name());
+        tracing::info!(who = name, role, path, least, "denied");
+        let message = format!("`{path}` needs the role {least}; yours is {role}");
+        return reply::plain(StatusCode::FORBIDDEN, "FORBIDDEN", &message, &id);
     }
     next.run(request).await
 }

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::OperationType;
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response as Answer, ServerError};
 use axum::Extension;
 use axum::body::Body;
@@ -18,19 +18,26 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::body::{Error as BodyError, Incoming};
+use super::guest::{self, Guest};
+use super::peer::Origin;
 use super::reply::{self, Media, Refusal};
 use super::{AppState, envelope, live, multipart};
-use crate::graphql::{Deadline, guard};
+use crate::access::Principal;
+use crate::graphql::{Deadline, guard, permission};
 use crate::telemetry::RequestId;
 
+/// Where it is.
+pub(super) const PATH: &str = "/graphql";
+
 /// Headers that a page on another site cannot set without asking first. Any one will do.
-const PREFLIGHT: [&str; 3] = ["graphql-require-preflight", "apollo-require-preflight", "x-apollo-operation-name"];
+pub(super) const PREFLIGHT: [&str; 3] =
+    ["graphql-require-preflight", "apollo-require-preflight", "x-apollo-operation-name"];
 
 /// What the body of a POST is.
 enum Content {
@@ -51,23 +58,26 @@ pub(super) struct Operation {
 pub(super) async fn graphql(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    Extension(origin): Extension<Origin>,
+    guest: Option<Extension<Guest>>,
+    (method, uri, headers): (Method, Uri, HeaderMap),
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     body: Body,
 ) -> Response {
     let media = Media::of(&headers);
-    let outcome = if headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
-        live::socket(&state, &id, &headers, upgrade)
-    } else {
+    let guest = guest.map(|Extension(guest)| guest);
+    let outcome = if live::is_handshake(&headers) {
+        live::socket(&state, &id, &headers, (origin, guest), upgrade)
+    } else if let Some(guest) = guest {
         let body = Incoming::new(body, state.0.http.stall_timeout);
         let operation = match method {
-            Method::POST => post(&state, &headers, body).await,
-            Method::GET => get(&state, &uri),
+            Method::POST => post(&state, &guest, &headers, body).await,
+            Method::GET => get(&state, &guest, &uri),
             _ => Err(Refusal::method("GET, POST", "use POST, or GET for queries")),
         };
-        answer(&state, &id, &headers, operation).await
+        answer(&state, &id, guest, &headers, operation).await
+    } else {
+        Err(guest::nobody())
     };
     outcome.unwrap_or_else(|refusal| {
         let (status, code) = refusal.summary();
@@ -80,6 +90,7 @@ pub(super) async fn graphql(
 async fn answer(
     state: &AppState,
     id: &RequestId,
+    guest: Guest,
     headers: &HeaderMap,
     operation: Result<Operation, Refusal>,
 ) -> Result<Response, Refusal> {
@@ -87,29 +98,29 @@ async fn answer(
     match operation {
         Ok(operation) if operation.kind == OperationType::Subscription => {
             if Media::takes_events(headers) {
-                return live::events(state, id, Ok(operation));
+                return live::events(state, id, guest, Ok(operation));
             }
             let message = "a subscription needs `Accept: text/event-stream`, or a WebSocket";
             Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, "BAD_REQUEST", message))
         }
-        Ok(operation) if media == Media::EventStream => live::events(state, id, Ok(operation)),
+        Ok(operation) if media == Media::EventStream => live::events(state, id, guest, Ok(operation)),
         Ok(operation) => Ok(reply::answer(media, id, run(state, id, operation).await?)),
         Err(refusal) if media == Media::EventStream && refusal.is_of_document() => {
-            live::events(state, id, Err(refusal))
+            live::events(state, id, guest, Err(refusal))
         }
         Err(refusal) => Err(refusal),
     }
 }
 
-fn get(state: &AppState, uri: &Uri) -> Result<Operation, Refusal> {
-    let operation = prepare(state, envelope::from_query_string(uri, &state.0.http)?)?;
+fn get(state: &AppState, guest: &Guest, uri: &Uri) -> Result<Operation, Refusal> {
+    let operation = prepare(state, guest, envelope::from_query_string(uri, &state.0)?)?;
     if operation.kind == OperationType::Mutation {
         return Err(Refusal::method("POST", "a mutation needs POST"));
     }
     Ok(operation)
 }
 
-async fn post(state: &AppState, headers: &HeaderMap, body: Incoming) -> Result<Operation, Refusal> {
+async fn post(state: &AppState, guest: &Guest, headers: &HeaderMap, body: Incoming) -> Result<Operation, Refusal> {
     match content(headers)? {
         Content::Json => {
             let limit = state.0.http.max_body;
@@ -117,7 +128,7 @@ async fn post(state: &AppState, headers: &HeaderMap, body: Incoming) -> Result<O
                 return Err(BodyError::TooLarge { limit }.into());
             }
             let json = body.read(limit).await?;
-            prepare(state, envelope::from_json(&json, &state.0.http)?)
+            prepare(state, guest, envelope::from_json(&json, &state.0)?)
         }
         Content::Multipart(boundary) => {
             if !PREFLIGHT.iter().any(|name| headers.contains_key(*name)) {
@@ -129,9 +140,10 @@ async fn post(state: &AppState, headers: &HeaderMap, body: Incoming) -> Result<O
             };
             let limits = &state.0.http;
             // The document is checked before the file arrives, so that nobody uploads for nothing.
-            let mut upload = multipart::open(body, boundary, announced(headers), limits).await?;
-            let kind = check(state, upload.request())?;
-            let request = upload.receive(&state.0.spool_dir).await?;
+            let mut upload = multipart::open(body, boundary, announced(headers), &state.0).await?;
+            let kind = check(state, &guest.principal, upload.request())?;
+            guest.pay(state, guest::TRANSFER)?;
+            let request = upload.receive(&state.0.spool_dir).await?.data(guest.principal.clone());
             Ok(Operation { request, kind, deadline: limits.upload_deadline, upload: Some(permit) })
         }
     }
@@ -174,14 +186,17 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Makes of a request without a file what will run.
-pub(super) fn prepare(state: &AppState, mut request: Request) -> Result<Operation, Refusal> {
-    let kind = check(state, &mut request)?;
+/// Makes of a guest's request without a file what will run.
+pub(super) fn prepare(state: &AppState, guest: &Guest, mut request: Request) -> Result<Operation, Refusal> {
+    let checked = check(state, &guest.principal, &mut request);
+    guest.pay(state, if let Ok(OperationType::Mutation) = checked { guest::MUTATION } else { guest::QUERY })?;
+    let kind = checked?;
+    let request = request.data(guest.principal.clone());
     Ok(Operation { request, kind, deadline: state.0.http.deadline, upload: None })
 }
 
-/// Parses the document, once for all, and checks what it asks.
-fn check(state: &AppState, request: &mut Request) -> Result<OperationType, Refusal> {
+/// Parses the document, once for all, and checks what it asks, and that whoever asks may.
+fn check(state: &AppState, principal: &Principal, request: &mut Request) -> Result<OperationType, Refusal> {
     let document = parse_query(&request.query).map_err(|error| Refusal::document([ServerError::from(error)]))?;
     let measure = guard::check(&document, &request.variables, &state.0.limits)
         .map_err(|refusals| Refusal::document(refusals.into_iter().map(ServerError::from)))?;
@@ -203,8 +218,24 @@ fn check(state: &AppState, request: &mut Request) -> Result<OperationType, Refus
         let message = "a subscription has exactly one field, and at its root neither fragments nor `@skip`, `@include`";
         return Err(Refusal::document([ServerError::new(message, Some(operation.selection_set.pos))]));
     }
+    permit(principal, &document, operation)?;
     request.set_parsed_query(document);
     Ok(kind)
+}
+
+/// Refuses what is not for whoever asks.
+fn permit(
+    principal: &Principal,
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+) -> Result<(), Refusal> {
+    permission::check(document, operation, principal.role).map_err(|denied| {
+        let (who, role) = (&principal.name, principal.role.name());
+        for permission::DeniedField { field, least, .. } in denied.fields.iter().take(permission::LISTED) {
+            tracing::info!(who, role, field, least = least.name(), "denied");
+        }
+        Refusal::document([ServerError::from(denied)])
+    })
 }
 
 /// Runs a query or mutation, for as long as it may take. A query stops when the client goes away. A mutation does not:

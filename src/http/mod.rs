@@ -1,18 +1,21 @@
 //! TRANSPORT. Sockets, HTTP and the GraphQL-over-HTTP protocol; knows axum, and nothing of users.
 //!
 //! A request comes in through [`server`] (connections, time limits, draining), passes the layers and the table of routes
-//! in [`router`], and reaches one handler: `graphql`, `export` or `probes`. `graphql` hands what is answered by and by
-//! to `live`. What the handlers need of the rooms behind
+//! in [`router`], of which `guest` finds out who asks, and reaches one handler: `graphql`, `export` or `probes`. `graphql`
+//! hands what is answered by and by to `live`. What the handlers need of the rooms behind
 //! them is a [`Backend`] of a few functions, so this room can be tested alone. What does not live here: what an
 //! operation means, and which errors the directory has.
 
 mod body;
+mod cors;
 mod envelope;
 mod export;
 mod gate;
 mod graphql;
+mod guest;
 mod live;
 mod multipart;
+mod peer;
 mod probes;
 mod reply;
 mod request_id;
@@ -22,6 +25,9 @@ pub mod spool;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod trusted;
+mod window;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,12 +35,21 @@ use std::sync::Arc;
 use async_graphql::{Request, Response};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use http::HeaderValue;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Http, Limits};
+use crate::access::{Admitted, Bearer, Denied, Role};
+use crate::config::{Config, Http, Limits, SignIn};
 use crate::telemetry::RequestId;
+use peer::Origin;
+use tls::Tls;
+use trusted::Trusted;
+use window::Windows;
+
+/// Finds out who brings this.
+pub type Authenticate = Arc<dyn Fn(Bearer) -> BoxFuture<'static, Result<Admitted, Denied>> + Send + Sync>;
 
 /// Runs one GraphQL query or mutation that has passed the guard.
 pub type Execute = Arc<dyn Fn(Request, RequestId) -> BoxFuture<'static, Response> + Send + Sync>;
@@ -48,8 +63,9 @@ pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 /// Writes one file for download, and gives how many rows it has written.
 pub type Produce = Box<dyn FnOnce(spool::Writer) -> BoxFuture<'static, std::io::Result<u64>> + Send>;
 
-/// Begins a file for download, as the parameters of its address say.
-pub type Begin = Arc<dyn Fn(Vec<(String, String)>) -> BoxFuture<'static, Result<Download, Refused>> + Send + Sync>;
+/// Begins a file for download, as the parameters of its address say and the role sees the directory.
+pub type Begin =
+    Arc<dyn Fn(Vec<(String, String)>, Role) -> BoxFuture<'static, Result<Download, Refused>> + Send + Sync>;
 
 /// A file for download that is about to be written.
 pub struct Download {
@@ -73,6 +89,8 @@ pub struct Refused {
 /// The rooms behind this one, as what is asked of them.
 #[derive(Clone)]
 pub struct Backend {
+    /// Finds out who brings a token.
+    pub authenticate: Authenticate,
     /// Runs a GraphQL query or mutation.
     pub execute: Execute,
     /// Runs a GraphQL subscription.
@@ -98,6 +116,17 @@ struct State {
     backend: Backend,
     http: Http,
     limits: Limits,
+    sign_in: SignIn,
+    /// Attempts to sign in that failed.
+    attempts: Windows<Origin>,
+    /// Points that were used.
+    points: Windows<Arc<str>>,
+    /// The only documents that run, where there is a list of them.
+    trusted: Option<Trusted>,
+    /// The certificate, where TLS is spoken.
+    tls: Option<Tls>,
+    /// Origins whose pages may call.
+    origins: Vec<HeaderValue>,
     spool_dir: PathBuf,
     /// One permit an upload under way.
     uploads: Arc<Semaphore>,
@@ -119,14 +148,20 @@ impl AppState {
     ///
     /// # Errors
     ///
-    /// When the folder for uploads and exports cannot be created.
-    pub fn new(backend: Backend, config: &Config, spool_dir: PathBuf) -> std::io::Result<Self> {
-        std::fs::create_dir_all(&spool_dir)?;
+    /// When the folder for uploads and exports cannot be created, or a setting cannot be used.
+    pub fn new(backend: Backend, config: &Config, spool_dir: PathBuf) -> Result<Self, server::Error> {
+        std::fs::create_dir_all(&spool_dir).map_err(|error| server::Error::Spool(spool_dir.clone(), error))?;
         let transfers = config.http.max_transfers as usize;
         Ok(Self(Arc::new(State {
             backend,
             http: config.http.clone(),
             limits: config.limits.clone(),
+            sign_in: config.sign_in.clone(),
+            attempts: Windows::new(guest::ATTEMPTS),
+            points: Windows::new(config.sign_in.rate_limit),
+            trusted: config.http.trusted_documents.as_deref().map(Trusted::open).transpose()?,
+            tls: Tls::open(&config.http)?,
+            origins: cors::origins(&config.http.cors_origins)?,
             spool_dir,
             uploads: Arc::new(Semaphore::new(transfers)),
             exports: Arc::new(Semaphore::new(transfers)),

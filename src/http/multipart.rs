@@ -18,10 +18,10 @@ use http::StatusCode;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
+use super::State;
 use super::body::{Error as BodyError, Incoming};
 use super::envelope;
 use super::reply::Refusal;
-use crate::config::Http;
 
 const OPERATIONS_BYTES: u64 = 64 << 10;
 const MAP_BYTES: u64 = 4 << 10;
@@ -54,10 +54,11 @@ pub(super) async fn open(
     body: Incoming,
     boundary: String,
     announced: Option<u64>,
-    limits: &Http,
+    state: &State,
 ) -> Result<Upload, Refusal> {
-    if announced.is_some_and(|length| length > limits.max_upload.saturating_add(HEAD_BYTES + TAIL_BYTES)) {
-        return Err(file_too_large(limits.max_upload));
+    let max_upload = state.http.max_upload;
+    if announced.is_some_and(|length| length > max_upload.saturating_add(HEAD_BYTES + TAIL_BYTES)) {
+        return Err(file_too_large(max_upload));
     }
     let budget = Budget::new(HEAD_BYTES);
     let sizes = SizeLimit::new().for_field("operations", OPERATIONS_BYTES).for_field("map", MAP_BYTES);
@@ -67,13 +68,13 @@ pub(super) async fn open(
         Constraints::new().size_limit(sizes),
     );
     let operations = part(&mut multipart, "operations").await?;
-    let request = envelope::from_json(&operations, limits)?;
+    let request = envelope::from_json(&operations, state)?;
     let map = part(&mut multipart, "map").await?;
     let (part, path) = one_file(&map)?;
     if !is_null_at(&request.variables, &path) {
         return Err(Refusal::bad_request("`map` has to point to a null in `variables`, where the file goes"));
     }
-    Ok(Upload { request, part, path, max_upload: limits.max_upload, multipart, budget })
+    Ok(Upload { request, part, path, max_upload, multipart, budget })
 }
 
 impl Upload {

@@ -8,7 +8,7 @@ use async_graphql::{Response as Answer, ServerError, Value};
 use async_graphql_axum::GraphQLResponse;
 use axum::body::{Body, HttpBody};
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY};
+use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -84,6 +84,8 @@ pub(super) struct Refusal {
     status: Option<StatusCode>,
     errors: Vec<ServerError>,
     allow: Option<&'static str>,
+    /// After how many seconds to try again, where it is of any use.
+    retry_after: u64,
 }
 
 impl Refusal {
@@ -91,7 +93,7 @@ impl Refusal {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let mut error = ServerError::new(message, None);
         error.extensions.get_or_insert_default().set("code", code);
-        Self { status: Some(status), errors: vec![error], allow: None }
+        Self { status: Some(status), errors: vec![error], allow: None, retry_after: 1 }
     }
 
     /// A refusal of a request that is not formed as it has to be.
@@ -104,9 +106,18 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "LIMIT_EXCEEDED", message)
     }
 
+    /// A refusal of whoever has used up what there is for each, until so many seconds have passed.
+    pub(super) fn limited(message: impl Into<String>, retry_after: u64) -> Self {
+        let mut refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "LIMIT_EXCEEDED", message);
+        for error in &mut refusal.errors {
+            error.extensions.get_or_insert_default().set("retryable", true);
+        }
+        Self { retry_after, ..refusal }
+    }
+
     /// A refusal of the document: it does not parse, asks too much, or does not fit the schema.
     pub(super) fn document(errors: impl IntoIterator<Item = ServerError>) -> Self {
-        Self { status: None, errors: errors.into_iter().collect(), allow: None }
+        Self { status: None, errors: errors.into_iter().collect(), allow: None, retry_after: 1 }
     }
 
     /// A refusal since something inside panicked, which the panic hook has logged.
@@ -146,6 +157,7 @@ impl Refusal {
 pub(super) fn refuse(media: Media, id: &RequestId, refusal: Refusal) -> Response {
     let status = refusal.status.unwrap_or(match media {
         Media::Json | Media::EventStream => StatusCode::OK,
+        Media::GraphqlResponse if refusal.summary().1 == "FORBIDDEN" => StatusCode::FORBIDDEN,
         Media::GraphqlResponse => StatusCode::BAD_REQUEST,
     });
     let (errors, omitted) = fit(refusal.errors, "BAD_REQUEST", id);
@@ -154,8 +166,11 @@ pub(super) fn refuse(media: Media, id: &RequestId, refusal: Refusal) -> Response
     if let Some(allow) = refusal.allow {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(refusal.retry_after));
     }
     response
 }

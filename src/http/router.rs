@@ -2,18 +2,22 @@
 //!
 //! What does not live here: what a route does.
 
-use axum::extract::Request;
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::extract::{Request, State};
+use axum::middleware::{from_fn, from_fn_with_state, map_response_with_state};
 use axum::response::Response;
 use axum::routing::{any, get};
 use axum::{Extension, Router};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use tower::util::option_layer;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-use super::{AppState, export, gate, graphql, probes, reply, request_id};
+use super::{AppState, cors, export, gate, graphql, guest, probes, reply, request_id};
 use crate::telemetry::RequestId;
 
 /// Smaller replies fit into one packet as they are.
@@ -34,22 +38,30 @@ pub fn router(state: AppState) -> Router {
     let compression = CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(Predicate::and(SizeAbove::new(WORTH_COMPRESSING), json_only));
-    Router::new()
-        .route("/graphql", any(graphql::graphql))
-        .route("/livez", get(probes::live))
-        .route("/readyz", get(probes::ready))
+    let origins = state.0.origins.clone();
+    let cors = (!origins.is_empty()).then(|| cors::layer(origins));
+    let exports = Router::new()
         .route("/export/users.csv", get(export::users))
         .route("/export/sample.csv", get(export::sample))
         .route("/export/org-units.csv", get(export::org_units))
         .route("/export/import-errors.csv", get(export::import_errors))
         .route("/export/unmatched-accounts.csv", get(export::unmatched_accounts))
+        .route_layer(from_fn_with_state(state.clone(), guest::pay_for_export))
+        .route_layer(from_fn(gate::permit_export));
+    Router::new()
+        .route(graphql::PATH, any(graphql::graphql))
+        .route("/livez", get(probes::live))
+        .route("/readyz", get(probes::ready))
+        .merge(exports)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         // The last is the outermost.
         .layer(compression)
+        .layer(from_fn_with_state(state.clone(), guest::recognise))
+        .layer(option_layer(cors))
         .layer(from_fn_with_state(state.clone(), gate::admit))
         .layer(from_fn(gate::catch_panics))
-        .layer(map_response(add_headers))
+        .layer(map_response_with_state(state.clone(), add_headers))
         .layer(from_fn(request_id::name))
         .with_state(state)
 }
@@ -63,7 +75,10 @@ async fn not_allowed(Extension(id): Extension<RequestId>, request: Request) -> R
     reply::plain(StatusCode::METHOD_NOT_ALLOWED, "BAD_REQUEST", &message, &id)
 }
 
-async fn add_headers(mut response: Response) -> Response {
+async fn add_headers(State(state): State<AppState>, mut response: Response) -> Response {
+    if state.0.tls.is_some() {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

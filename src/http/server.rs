@@ -5,23 +5,31 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
 use super::AppState;
+use super::peer::Peer;
 use super::router::router;
-use crate::config::Http;
+use super::stall::Stalling;
+use crate::config::{Auth, Http};
 
 /// The most headers in a request.
 const MAX_HEADERS: usize = 100;
@@ -33,7 +41,8 @@ const MAX_BUFFER: usize = 64 << 10;
 pub enum Error {
     /// The address can be reached from other machines.
     #[error(
-        "ROSTER_LISTEN: {0} can be reached from other machines, and there are no tokens yet; use 127.0.0.1 or [::1]"
+        "ROSTER_LISTEN: {0} can be reached from other machines, and ROSTER_AUTH=none lets everybody do everything; \
+         use 127.0.0.1 or [::1], or tokens"
     )]
     NotLoopback(SocketAddr),
     /// Another process listens there.
@@ -42,18 +51,35 @@ pub enum Error {
     /// The system refuses.
     #[error("ROSTER_LISTEN: cannot listen on {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    /// A setting cannot be used.
+    #[error("{setting}: {why}")]
+    Setting {
+        /// The environment's variable.
+        setting: &'static str,
+        /// What is wrong, and where.
+        why: String,
+    },
+    /// The folder for uploads and exports cannot be made.
+    #[error("cannot make the folder for uploads and exports {0}: {1} (--data-dir)")]
+    Spool(PathBuf, io::Error),
     /// Signals cannot be watched.
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),
 }
 
-/// Listens on `address`, which has to be a loopback one.
+impl Error {
+    pub(super) fn setting(setting: &'static str, why: impl Into<String>) -> Self {
+        Self::Setting { setting, why: why.into() }
+    }
+}
+
+/// Listens on `address`, which has to be a loopback one where nobody is asked who they are.
 ///
 /// # Errors
 ///
-/// When others could reach it, or it cannot be had.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    if !address.ip().to_canonical().is_loopback() {
+/// When others could reach it then, or it cannot be had.
+pub async fn bind(address: SocketAddr, auth: Auth) -> Result<TcpListener, Error> {
+    if auth == Auth::None && !address.ip().to_canonical().is_loopback() {
         return Err(Error::NotLoopback(address));
     }
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
@@ -86,6 +112,7 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
         router: router(state.clone()),
         permits: Arc::new(Semaphore::new(http.max_connections as usize)),
         http,
+        state: state.clone(),
         open: TaskTracker::new(),
         stopping: state.0.draining.clone(),
     };
@@ -117,6 +144,7 @@ struct Front {
     router: Router,
     permits: Arc<Semaphore>,
     http: Http,
+    state: AppState,
     /// The connections that speak HTTP; a WebSocket is one no longer.
     open: TaskTracker,
     /// From then on, a connection ends with the answer that it is at.
@@ -130,10 +158,10 @@ impl Front {
             // The semaphore is never closed.
             let Ok(permit) = self.permits.clone().acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let front = self.clone();
                     self.open.spawn(async move {
-                        front.converse(stream, keep_alive).await;
+                        front.converse(stream, Peer(peer.ip()), keep_alive).await;
                         drop(permit);
                     });
                 }
@@ -148,18 +176,34 @@ impl Front {
     }
 
     /// Answers the requests of one connection. The time for headers is also that between two requests.
-    async fn converse(self, stream: TcpStream, keep_alive: bool) {
+    async fn converse(self, stream: TcpStream, peer: Peer, keep_alive: bool) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        let io = TokioIo::new(super::stall::Stalling::new(stream, self.http.stall_timeout));
+        let stream = Stalling::new(stream, self.http.stall_timeout);
+        let Some(tls) = &self.state.0.tls else { return self.speak(stream, peer, keep_alive).await };
+        // The handshake is a part of what comes before a request.
+        match tokio::time::timeout(self.http.header_timeout, tls.acceptor().accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream, peer, keep_alive).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a client and this server agree on no TLS"),
+            Err(_) => tracing::debug!("a client has taken too long for its handshake"),
+        }
+    }
+
+    /// Speaks HTTP.
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, keep_alive: bool) {
+        let io = TokioIo::new(stream);
+        let service = self.router.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.map(Body::new)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.http.header_timeout)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER)
             .keep_alive(keep_alive)
-            .serve_connection(io, TowerToHyperService::new(self.router))
+            .serve_connection(io, TowerToHyperService::new(service))
             .with_upgrades();
         let mut connection = pin!(connection);
         let outcome = tokio::select! {

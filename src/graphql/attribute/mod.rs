@@ -14,7 +14,9 @@ use entity::attribute;
 use super::as_of::{AsOf, At};
 use super::context::ContextExt;
 use super::error::{Failure, Result};
+use super::role::Role;
 use super::scalar::{DateTime, to_id};
+use crate::access;
 use crate::value::{fold, nearest, shorten};
 
 /// What values an attribute holds.
@@ -92,6 +94,14 @@ impl Attribute {
     /// Whether it is one of `name`, `email` and `integration`, which every directory has.
     async fn is_built_in(&self) -> bool {
         self.0.is_built_in
+    }
+
+    /// The roles that may read it and its values, beside ADMIN; null where everybody may who reads attributes. For others
+    /// it does not exist.
+    async fn readable_by(&self) -> Option<Vec<Role>> {
+        self.0.readable_by.as_ref()?;
+        let others = access::Role::ALL.into_iter().filter(|role| *role != access::Role::Admin);
+        Some(others.filter(|role| self.0.is_readable_by(*role)).map(Role::from).collect())
     }
 
     /// Its place among the attributes, from 0.

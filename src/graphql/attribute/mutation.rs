@@ -1,13 +1,15 @@
 //! What can be done to attributes.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entity::AttributeId;
 
 use super::{Attribute, AttributeType};
+use crate::access;
 use crate::directory::{Actor, AttributeChange, Directory, NewAttribute, Renamed, Retype, Retyped, ValueRename};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
 use crate::graphql::org_unit::OrgUnit;
+use crate::graphql::role::Role;
 use crate::graphql::scalar::{parse_id, to_id};
 use crate::value::DateFormat;
 
@@ -32,6 +34,9 @@ pub(crate) struct CreateAttributeInput {
     /// Whether no two users may have the same value.
     #[graphql(default)]
     is_unique: bool,
+    /// The roles that may read it and its values, beside ADMIN: of `[]` ADMIN alone. Everybody who reads attributes, if it is
+    /// left out or null. For others it does not exist.
+    readable_by: Option<Vec<Role>>,
     /// Its place among the attributes, from 0; the last if left out.
     position: Option<u32>,
 }
@@ -45,7 +50,7 @@ pub(crate) struct CreateAttributePayload {
     version: i64,
 }
 
-/// What is to change of an attribute. What is left out, or null, stays.
+/// What is to change of an attribute. What is left out stays; null does the same everywhere but in `readableBy`.
 #[derive(Debug, InputObject)]
 pub(crate) struct UpdateAttributeInput {
     /// The attribute's id.
@@ -62,6 +67,9 @@ pub(crate) struct UpdateAttributeInput {
     is_required: Option<bool>,
     /// Whether no two users may have the same value.
     is_unique: Option<bool>,
+    /// The roles that may read it and its values, beside ADMIN: of `[]` ADMIN alone. Null makes it readable by everybody who
+    /// reads attributes.
+    readable_by: MaybeUndefined<Vec<Role>>,
     /// Its place among the attributes, from 0.
     position: Option<u32>,
 }
@@ -171,6 +179,7 @@ impl AttributeMutation {
             options: input.options,
             is_required: input.is_required,
             is_unique: input.is_unique,
+            readable_by: input.readable_by.map(roles),
             position: input.position.map(|position| position as usize),
         };
         let id = directory.create_attribute(&ctx.actor(), new).await?;
@@ -248,6 +257,11 @@ impl UpdateAttributeInput {
             options: self.options,
             is_required: self.is_required,
             is_unique: self.is_unique,
+            readable_by: match self.readable_by {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(readers) => Some(Some(roles(readers))),
+            },
             position: self.position.map(|position| position as usize),
         };
         directory.update_attribute(actor, id, change).await?;
@@ -286,6 +300,10 @@ impl RenameValueInput {
         let Self { attribute, expected_version, from, to } = self;
         Ok(directory.rename_value(actor, ValueRename { key: attribute, from, to, expected_version }).await?)
     }
+}
+
+fn roles(roles: Vec<Role>) -> Vec<access::Role> {
+    roles.into_iter().map(Into::into).collect()
 }
 
 /// The attribute as it is now.

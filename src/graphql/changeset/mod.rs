@@ -17,7 +17,7 @@ use super::error::{Failure, Result};
 use super::loader::UndoneBy;
 use super::page::{Connection, Edge, Paging, Slice, Total};
 use super::scalar::{DateTime, Json};
-use crate::directory::Error;
+use crate::directory::{Error, hex};
 use crate::record::{Record, RecordId};
 use crate::value::GlobalId;
 
@@ -53,6 +53,8 @@ pub(crate) enum ChangesetKind {
     Review,
     /// The rules of association were changed, and accounts and users with them.
     AssociationRules,
+    /// A person was erased: user, accounts, and what the log said of them.
+    Erase,
 }
 
 /// What kind of record a change is of.
@@ -116,6 +118,13 @@ impl Changeset {
         DateTime(self.0.created_at)
     }
 
+    /// Its digest, a SHA-256 in hexadecimal: of the digest of the changeset before it, of what is said here, and of its
+    /// changes. Whoever has kept the number and the digest of the last changeset can have `roster verify --head` tell
+    /// whether anything up to it was altered.
+    async fn digest(&self) -> String {
+        hex(&self.0.digest)
+    }
+
     /// The records that changed, each before and after.
     async fn changes(
         &self,
@@ -171,12 +180,13 @@ impl Change {
         ID(RecordId::new(self.change.noun, self.change.record_id).to_global())
     }
 
-    /// The record before, as JSON with the names that the API uses; null where it was made.
+    /// The record before, as JSON with the names that the API uses; null where it was made, or erased since.
     async fn before(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
         self.read(ctx, self.change.before.as_deref())
     }
 
-    /// The record after, as JSON with the names that the API uses; null where it was deleted.
+    /// The record after, as JSON with the names that the API uses; null where it was deleted, or erased
+    /// since.
     async fn after(&self, ctx: &Context<'_>) -> Result<Option<Json>> {
         self.read(ctx, self.change.after.as_deref())
     }

@@ -5,6 +5,7 @@ use async_graphql::{ServerError, Value, Variables};
 use serde_json::json;
 
 use super::*;
+use crate::config::Switch;
 
 const LIMITS: Limits = Limits {
     max_depth: 12,
@@ -15,6 +16,7 @@ const LIMITS: Limits = Limits {
     max_definitions: 50,
     max_cost: 10_000,
     page: 25,
+    introspection: Switch::On,
 };
 
 #[track_caller]
@@ -41,6 +43,7 @@ fn refusals(outcome: Result<Measure, Vec<Refusal>>) -> Vec<&'static str> {
                 assert!(actual > limit);
                 *what
             }
+            Refusal::Introspection => "introspection",
             Refusal::Cycle { .. } => "cycle",
             Refusal::ForgedUpload => "forged upload",
         })

@@ -104,9 +104,13 @@ impl MembershipExplanation {
     }
 
     /// The nodes of the filter, each before its parts, with what came of each for the user; the first is the whole filter.
-    /// Empty without a filter.
-    async fn conditions(&self) -> Vec<ConditionOutcome> {
-        self.explanation.outcomes.iter().cloned().map(ConditionOutcome::new).collect()
+    /// Empty without a filter, and where that is hidden.
+    async fn conditions(&self, ctx: &Context<'_>) -> Result<Vec<ConditionOutcome>> {
+        let index = ctx.directory()?.index();
+        if self.explanation.org_unit.as_ref().is_some_and(|unit| index.conceals(unit)) {
+            return Ok(Vec::new());
+        }
+        Ok(self.explanation.outcomes.iter().cloned().map(ConditionOutcome::new).collect())
     }
 
     /// The same of the parent, where the unit selects among the parent's members; null where it selects among all users.
@@ -143,8 +147,12 @@ impl Membership {
         self.reason.into()
     }
 
-    /// The nodes of the unit's filter, each before its parts, with what came of each for the user. Empty without a filter.
+    /// The nodes of the unit's filter, each before its parts, with what came of each for the user. Empty without a filter,
+    /// and where that is hidden.
     async fn conditions(&self, ctx: &Context<'_>) -> Result<Vec<ConditionOutcome>> {
+        if self.at.index(ctx).await?.conceals(&self.unit) {
+            return Ok(Vec::new());
+        }
         let accounts = self.at.accounts_of(ctx, self.user.row.id).await?;
         let accounts: Vec<&integration_account::Model> = accounts.iter().map(Arc::as_ref).collect();
         let outcomes = self.at.index(ctx).await?.unit_outcomes(&self.unit, &self.user, &accounts);

@@ -84,9 +84,11 @@ impl OrgUnit {
         self.0.row.scope.into()
     }
 
-    /// Its filter, in the shape of the input `UserFilter`; null where only pinned users are members.
-    async fn filter(&self) -> Result<Option<Filter>> {
+    /// Its filter, in the shape of the input `UserFilter`; null where only pinned users are members, and where it is
+    /// hidden.
+    async fn filter(&self, ctx: &Context<'_>) -> Result<Option<Filter>> {
         match self.0.row.filter.clone() {
+            Some(_) if self.1.index(ctx).await?.conceals(&self.0) => Ok(None),
             Some(stored) => Ok(Some(Filter(read_stored(stored)?))),
             None => Ok(None),
         }
@@ -95,15 +97,25 @@ impl OrgUnit {
     /// Its filter as text, with the names of users, integrations and org units; null without a filter, and where the text would be longer than 64 KiB.
     async fn filter_text(&self, ctx: &Context<'_>) -> Result<Option<String>> {
         match self.0.row.filter.clone() {
+            Some(_) if self.1.index(ctx).await?.conceals(&self.0) => Ok(None),
             Some(stored) => Ok(self.1.index(ctx).await?.filter_text(&read_stored(stored)?)),
             None => Ok(None),
         }
+    }
+
+    /// Whether its filter, and what it was generated from, is hidden, since it names an attribute that is private. Its members
+    /// are the same for everybody.
+    async fn is_filter_hidden(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.1.index(ctx).await?.conceals(&self.0))
     }
 
     /// What is wrong with its filter, since it was saved: it asks for something that there is no more. The filter selects
     /// nobody then, and only pinned users are members.
     async fn filter_violations(&self, ctx: &Context<'_>) -> Result<Vec<OrgUnitFilterViolation>> {
         let index = self.1.index(ctx).await?;
+        if index.conceals(&self.0) {
+            return Ok(Vec::new());
+        }
         Ok(index.org_unit_violations(self.0.row.id).iter().map(Into::into).collect())
     }
 
@@ -164,9 +176,12 @@ impl OrgUnit {
         users(ctx, self.1, &self.0.excluded).await
     }
 
-    /// What it was generated from; null for a unit that a person has made.
-    async fn generated_from(&self) -> Option<OrgUnitOrigin> {
-        Origin::of(&self.0).map(|origin| OrgUnitOrigin { source: origin.source, at: self.1 })
+    /// What it was generated from; null for a unit that a person has made, and where it is hidden.
+    async fn generated_from(&self, ctx: &Context<'_>) -> Result<Option<OrgUnitOrigin>> {
+        if self.1.index(ctx).await?.conceals(&self.0) {
+            return Ok(None);
+        }
+        Ok(Origin::of(&self.0).map(|origin| OrgUnitOrigin { source: origin.source, at: self.1 }))
     }
 
     /// What became of the org unit at any time, newest change first.

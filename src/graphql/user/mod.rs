@@ -1,6 +1,7 @@
 //! USERS in the API: the record and the queries. What does not live here: values (`value`), pages (`list`), managers and
 //! reports (`manager`), changes (`mutation`).
 
+mod erase;
 mod list;
 mod manager;
 mod merge;
@@ -10,6 +11,7 @@ mod split;
 mod then;
 mod value;
 
+pub(crate) use erase::{EraseMutation, SubjectQuery};
 pub(crate) use list::{UserConnection, UserOrder, Users, page};
 pub(crate) use merge::{MergeChoiceInput, MergeMutation, MergeQuery, MergeUsersInput, choices, subjects};
 pub(crate) use mutation::{DeleteUserInput, UpdateUserInput, UserMutation};

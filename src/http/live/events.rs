@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::{Results, place, results, ticks};
 use crate::http::AppState;
 use crate::http::graphql::Operation;
+use crate::http::guest::Guest;
 use crate::http::reply::{self, Refusal};
 use crate::telemetry::RequestId;
 
@@ -29,6 +30,7 @@ const COMPLETE: &str = "event: complete\ndata:\n\n";
 pub(in crate::http) fn events(
     state: &AppState,
     id: &RequestId,
+    guest: Guest,
     operation: Result<Operation, Refusal>,
 ) -> Result<Response, Refusal> {
     let place = place(state)?;
@@ -38,23 +40,24 @@ pub(in crate::http) fn events(
         Err(refusal) => stream::once(async { Err(refusal) }).boxed(),
     };
     let (draining, id, span) = (state.0.draining.clone(), id.clone(), tracing::Span::current());
-    let frames = stream::unfold((Some(results), ticks(state), place), move |(results, mut ticks, place)| {
+    let held = (ticks(state), guest.leaves(state.clone()).boxed(), place);
+    let frames = stream::unfold((Some(results), held), move |(results, (mut ticks, mut leaves, place))| {
         let (draining, id) = (draining.clone(), id.clone());
         let next = async move {
             let mut results = results?;
-            tokio::select! {
-                result = results.next() => Some(match result {
-                    Some(Ok(json)) => (next(&json), (Some(results), ticks, place)),
-                    Some(Err(refusal)) => {
-                        let errors = format!("{{\"errors\":{}}}", reply::errors(&id, refusal));
-                        (next(&errors) + COMPLETE, (None, ticks, place))
-                    }
-                    None => (COMPLETE.to_owned(), (None, ticks, place)),
-                }),
-                _ = ticks.tick() => Some((COMMENT.to_owned(), (Some(results), ticks, place))),
+            let last = |refusal| next(&format!("{{\"errors\":{}}}", reply::errors(&id, refusal))) + COMPLETE;
+            let (frame, results) = tokio::select! {
+                result = results.next() => match result {
+                    Some(Ok(json)) => (next(&json), Some(results)),
+                    Some(Err(refusal)) => (last(refusal), None),
+                    None => (COMPLETE.to_owned(), None),
+                },
+                _ = ticks.tick() => (COMMENT.to_owned(), Some(results)),
+                refusal = &mut leaves => (last(refusal), None),
                 // Without `complete` a client knows that it has not seen the end, and comes back.
-                () = draining.cancelled(), if is_endless => None,
-            }
+                () = draining.cancelled(), if is_endless => return None,
+            };
+            Some((frame, (results, (ticks, leaves, place))))
         };
         next.instrument(span.clone()).boxed()
     });

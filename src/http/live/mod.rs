@@ -9,7 +9,7 @@ mod events;
 mod websocket;
 
 pub(super) use events::events;
-pub(super) use websocket::socket;
+pub(super) use websocket::{is_handshake, socket};
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;

@@ -13,8 +13,10 @@ use async_graphql::parser::types::OperationType;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
-use futures_util::StreamExt;
+use futures_util::future::{self, BoxFuture};
 use futures_util::stream::{self, BoxStream, SelectAll};
+use futures_util::{FutureExt, StreamExt};
+use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -24,7 +26,10 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tracing::Instrument;
 
 use super::{place, results, ticks};
+use crate::config::Auth;
 use crate::http::graphql::prepare;
+use crate::http::guest::Guest;
+use crate::http::peer::Origin;
 use crate::http::reply::{self, Refusal};
 use crate::http::{AppState, envelope, gate};
 use crate::telemetry::RequestId;
@@ -40,14 +45,21 @@ const LONGEST_REASON: usize = 123;
 /// How long a client may take to close, too, so that it learns why.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Whether a request to `/graphql` asks for a WebSocket.
+pub(in crate::http) fn is_handshake(headers: &HeaderMap) -> bool {
+    headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
 /// Opens a WebSocket.
 pub(in crate::http) fn socket(
     state: &AppState,
     id: &RequestId,
     headers: &HeaderMap,
+    (origin, guest): (Origin, Option<Guest>),
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
-    if !gate::is_of_our_pages(headers) {
+    let is_listed = headers.get(ORIGIN).is_some_and(|origin| state.0.origins.contains(origin));
+    if !is_listed && !gate::is_of_our_pages(headers) {
         let message = "pages of other origins may not open a WebSocket here";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "BAD_REQUEST", message));
     }
@@ -60,9 +72,9 @@ pub(in crate::http) fn socket(
     let largest = usize::try_from(state.0.http.max_body).unwrap_or(usize::MAX);
     let (state, id) = (state.clone(), id.clone());
     let span = tracing::Span::current();
-    Ok(upgrade.read_buffer_size(BUFFER).max_message_size(largest).max_frame_size(largest).on_upgrade(|socket| {
+    Ok(upgrade.read_buffer_size(BUFFER).max_message_size(largest).max_frame_size(largest).on_upgrade(move |socket| {
         async move {
-            converse(socket, state, id).await;
+            converse(socket, Conversation::new(state, id, origin, guest)).await;
             drop((place, open));
         }
         .instrument(span)
@@ -70,8 +82,8 @@ pub(in crate::http) fn socket(
 }
 
 /// Keeps to the protocol until one side closes, and sees to it that the client learns why.
-async fn converse(mut socket: WebSocket, state: AppState, id: RequestId) {
-    let closing = Conversation::new(state, id).run(&mut socket).await;
+async fn converse(mut socket: WebSocket, conversation: Conversation) {
+    let closing = conversation.run(&mut socket).await;
     if let Some(Close(code, mut reason)) = closing {
         tracing::debug!(code, reason, "closing a WebSocket");
         reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
@@ -104,6 +116,11 @@ impl Close {
     fn invalid(reason: impl Into<String>) -> Self {
         Self(4400, reason.into())
     }
+
+    /// The client proves nothing, or nothing any more.
+    fn forbidden() -> Self {
+        Self(4403, "Forbidden".to_owned())
+    }
 }
 
 /// A message of the client, of whatever type.
@@ -113,6 +130,13 @@ struct Incoming<'a> {
     id: Option<String>,
     #[serde(borrow)]
     payload: Option<&'a RawValue>,
+}
+
+/// What a client may say of itself in its first message, beside anything else.
+#[derive(Deserialize)]
+struct Introduction {
+    #[serde(alias = "Authorization")]
+    authorization: Option<String>,
 }
 
 /// A message about one operation.
@@ -134,6 +158,9 @@ struct Conversation {
     state: AppState,
     /// The id of the request that opened the socket. Each operation has it with its number.
     id: RequestId,
+    origin: Origin,
+    /// Who the client is, as far as it has said.
+    guest: Option<Guest>,
     count: u64,
     is_acknowledged: bool,
     under_way: HashMap<Arc<str>, UnderWay>,
@@ -141,9 +168,14 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn new(state: AppState, id: RequestId) -> Self {
+    fn new(state: AppState, id: RequestId, origin: Origin, guest: Option<Guest>) -> Self {
         let (under_way, messages) = (HashMap::new(), SelectAll::new());
-        Self { state, id, count: 0, is_acknowledged: false, under_way, messages }
+        Self { state, id, origin, guest, count: 0, is_acknowledged: false, under_way, messages }
+    }
+
+    /// Ends when the client proves nothing any more.
+    fn leaves(&self) -> BoxFuture<'static, Refusal> {
+        self.guest.clone().map_or_else(|| future::pending().boxed(), |guest| guest.leaves(self.state.clone()).boxed())
     }
 
     /// Until the client has gone, or there is a reason to close.
@@ -153,6 +185,7 @@ impl Conversation {
         let mut late = pin!(tokio::time::sleep(self.state.0.http.header_timeout));
         let mut ticks = ticks(&self.state);
         let mut is_alive = true;
+        let mut leaves = self.leaves();
         loop {
             if is_draining && self.under_way.is_empty() {
                 return Some(Close(close_code::AWAY, "the server is stopping".to_owned()));
@@ -161,10 +194,18 @@ impl Conversation {
                 received = socket.recv() => {
                     is_alive = true;
                     match received? {
-                        Ok(Message::Text(text)) => match self.take(&text) {
-                            Ok(answer) => answer,
-                            Err(close) => return Some(close),
-                        },
+                        Ok(Message::Text(text)) => {
+                            let was_acknowledged = self.is_acknowledged;
+                            match self.take(&text).await {
+                                Ok(answer) => {
+                                    if !was_acknowledged {
+                                        leaves = self.leaves();
+                                    }
+                                    answer
+                                }
+                                Err(close) => return Some(close),
+                            }
+                        }
                         Ok(Message::Binary(_)) => return Some(Close::invalid("messages are text")),
                         Ok(Message::Close(_)) => return None,
                         Ok(Message::Ping(_) | Message::Pong(_)) => None,
@@ -176,6 +217,10 @@ impl Conversation {
                         self.under_way.remove(&message.id);
                     }
                     Some(Message::text(message.text))
+                }
+                refusal = &mut leaves => {
+                    tracing::info!(reason = refusal.message(), "a client is let in no longer");
+                    return Some(Close::forbidden());
                 }
                 () = &mut late, if !self.is_acknowledged => {
                     return Some(Close(4408, "Connection initialisation timeout".to_owned()));
@@ -199,7 +244,7 @@ impl Conversation {
     }
 
     /// Takes a message of the client; gives what is answered at once.
-    fn take(&mut self, text: &str) -> Result<Option<Message>, Close> {
+    async fn take(&mut self, text: &str) -> Result<Option<Message>, Close> {
         let message: Incoming<'_> = serde_json::from_str(text)
             .map_err(|error| Close::invalid(format!("the message is not JSON as it has to be: {error}")))?;
         let payload = message.payload.map(RawValue::get).filter(|payload| *payload != "null");
@@ -210,6 +255,7 @@ impl Conversation {
                 Err(Close(4429, "Too many initialisation requests".to_owned()))
             }
             "connection_init" => {
+                self.recognise(payload).await?;
                 self.is_acknowledged = true;
                 Ok(Some(Message::text(r#"{"type":"connection_ack"}"#)))
             }
@@ -230,20 +276,39 @@ impl Conversation {
         }
     }
 
+    /// Finds out who the client is. What it says in its first message counts, and else what the request said that opened
+    /// the socket.
+    async fn recognise(&mut self, payload: Option<&str>) -> Result<(), Close> {
+        let said: Option<Introduction> = payload
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| Close::invalid(format!("`payload` cannot be read: {error}")))?;
+        if let Some(authorization) = said.and_then(|said| said.authorization)
+            && self.state.0.sign_in.auth == Auth::Tokens
+        {
+            let proven = Guest::proven(&self.state, self.origin, &authorization).await;
+            self.guest = Some(proven.map_err(|refusal| {
+                tracing::info!(reason = refusal.message(), "let nobody in");
+                Close::forbidden()
+            })?);
+        }
+        if self.guest.is_some() { Ok(()) } else { Err(Close::forbidden()) }
+    }
+
     /// Begins an operation. What is wrong with it alone is answered with a message about it.
     fn begin(&mut self, id: Arc<str>, payload: &str) -> Result<Option<Message>, Close> {
-        if !self.is_acknowledged {
+        let Some(guest) = self.guest.clone().filter(|_| self.is_acknowledged) else {
             return Err(Close(4401, "Unauthorized".to_owned()));
-        }
+        };
         if self.under_way.contains_key(&id) {
             return Err(Close(4409, format!("Subscriber for {id} already exists")));
         }
         self.count += 1;
         let request = RequestId::from(format!("{}.{}", self.id, self.count));
         let quoted: Arc<str> = serde_json::Value::from(&*id).to_string().into();
-        let operation = match envelope::from_json(payload.as_bytes(), &self.state.0.http) {
+        let operation = match envelope::from_json(payload.as_bytes(), &self.state.0) {
             Err(refusal) if refusal.is_malformed() => return Err(Close::invalid(refusal.message())),
-            asked => self.room().and(asked).and_then(|asked| prepare(&self.state, asked)),
+            asked => self.room().and(asked).and_then(|asked| prepare(&self.state, &guest, asked)),
         };
         let operation = match operation {
             Ok(operation) => operation,

@@ -1,14 +1,17 @@
 //! The http room with a toy schema behind it, through its router and, for what only a socket shows, over TCP.
 
+pub(super) mod edge;
 mod events;
+mod guests;
+mod guests_on_sockets;
 mod requests;
 mod sockets;
 mod uploads;
 mod websockets;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_graphql::{Context, Object, Schema, Subscription, Upload};
@@ -24,6 +27,7 @@ use tower::ServiceExt;
 
 use super::router::router;
 use super::{AppState, Backend, Download, Refused};
+use crate::access::{Admitted, Bearer, Denied, Principal, Role};
 use crate::config::Config;
 use crate::http::Produce;
 
@@ -47,6 +51,11 @@ struct Query;
 impl Query {
     async fn hello(&self, name: Option<String>) -> String {
         format!("hello {}", name.unwrap_or_default())
+    }
+
+    async fn me(&self, ctx: &Context<'_>) -> String {
+        let Principal { name, role } = ctx.data().unwrap();
+        format!("{name}, {role:?}")
     }
 
     async fn slow(&self) -> bool {
@@ -184,9 +193,31 @@ impl Events {
     }
 }
 
+/// The names of those whom a token of that text lets in; each may read.
+#[derive(Clone, Default)]
+struct Tokens(Arc<Mutex<Vec<String>>>);
+
+impl Tokens {
+    fn add(&self, name: &str) {
+        self.0.lock().unwrap().push(name.to_owned());
+    }
+
+    fn revoke(&self, name: &str) {
+        self.0.lock().unwrap().retain(|known| known != name);
+    }
+
+    fn admit(&self, bearer: &Bearer) -> Result<Admitted, Denied> {
+        let known = self.0.lock().unwrap();
+        let name = known.iter().find(|name| *name == bearer.expose());
+        let name = name.cloned().ok_or_else(|| Denied::unauthenticated("it is not known"))?;
+        Ok(Admitted { account: name.as_str().into(), principal: Principal { name, role: Role::Reader } })
+    }
+}
+
 /// A server without a socket.
 struct Toy {
     state: AppState,
+    tokens: Tokens,
     done: Done,
     running: Running,
     folder: TempDir,
@@ -207,27 +238,39 @@ struct Flags {
 }
 
 impl Toy {
-    /// Set up by `flags` (`--deadline 100ms`), and by defaults.
+    /// Set up by `flags` (`--deadline 100ms`), and by defaults. It asks nobody who they are, unless the flags say so.
     fn new(flags: &str) -> Self {
+        Self::try_new(flags).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_new(flags: &str) -> Result<Self, crate::http::server::Error> {
         let folder = tempfile::tempdir().unwrap();
-        let config = Flags::parse_from(std::iter::once("toy").chain(flags.split_whitespace())).config;
+        let auth = if flags.contains("--auth") { "" } else { "--auth none" };
+        let flags = format!("toy {auth} {flags}");
+        let config = Flags::parse_from(flags.split_whitespace()).config;
+        let tokens = Tokens::default();
+        let known = tokens.clone();
         let (done, running) = (Done::default(), Running::default());
         let schema = Schema::build(Query, Mutation, Events).data(done.clone()).data(running.clone()).finish();
         let streaming = schema.clone();
         let backend = Backend {
+            authenticate: Arc::new(move |bearer| {
+                let known = known.clone();
+                Box::pin(async move { known.admit(&bearer) })
+            }),
             execute: Arc::new(move |request, _| {
                 let schema = schema.clone();
                 Box::pin(async move { schema.execute(request).await })
             }),
             subscribe: Arc::new(move |request, _| streaming.execute_stream(request)),
             ready: Arc::new(|| Box::pin(async { true })),
-            users_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
-            org_units_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
-            import_errors_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
-            unmatched_accounts_csv: Arc::new(|parameters| Box::pin(users_csv(parameters))),
+            users_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
+            org_units_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
+            import_errors_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
+            unmatched_accounts_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
         };
-        let state = AppState::new(backend, &config, folder.path().join("spool")).unwrap();
-        Self { state, done, running, folder }
+        let state = AppState::new(backend, &config, folder.path().join("spool"))?;
+        Ok(Self { state, tokens, done, running, folder })
     }
 
     async fn send(&self, request: Request<Body>) -> Reply {

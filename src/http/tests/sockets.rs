@@ -5,11 +5,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::config::Auth;
 use crate::http::server::{Error, bind, serve};
 
 /// A server on a free port, and what stops it.
 pub(super) async fn start(toy: &Toy) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap(), toy.state.0.sign_in.auth).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = serve(listener, toy.state.clone(), async move {
@@ -195,11 +196,11 @@ async fn a_download_whose_reader_stalls_is_broken_off_and_makes_room_for_another
 #[tokio::test]
 async fn an_address_that_others_can_reach_is_refused_and_so_is_one_in_use() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80", "[::ffff:10.0.0.1]:80"] {
-        let error = bind(address.parse().unwrap()).await.unwrap_err();
+        let error = bind(address.parse().unwrap(), Auth::None).await.unwrap_err();
         assert!(matches!(error, Error::NotLoopback(_)), "{error}");
     }
-    let taken = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let error = bind(taken.local_addr().unwrap()).await.unwrap_err();
+    let taken = bind("127.0.0.1:0".parse().unwrap(), Auth::Tokens).await.unwrap();
+    let error = bind(taken.local_addr().unwrap(), Auth::Tokens).await.unwrap_err();
     assert!(matches!(error, Error::InUse(_)));
     assert!(error.to_string().starts_with("ROSTER_LISTEN: 127.0.0.1:"), "{error}");
     assert!(!error.to_string().contains('\n'));

@@ -11,10 +11,10 @@ use super::sockets::start;
 use super::*;
 
 /// A client that does what it is told, right or wrong.
-struct Client(WebSocketStream<TcpStream>);
+pub(super) struct Client(WebSocketStream<TcpStream>);
 
 /// What the server says to a request to open a WebSocket, with these headers in it.
-async fn open(
+pub(super) async fn open(
     address: SocketAddr,
     headers: &[(&'static str, &str)],
 ) -> Result<Client, http::Response<Option<Vec<u8>>>> {
@@ -33,7 +33,7 @@ async fn open(
     }
 }
 
-const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
+pub(super) const PROTOCOL: (&str, &str) = ("sec-websocket-protocol", "graphql-transport-ws");
 
 impl Client {
     async fn open(address: SocketAddr) -> Self {
@@ -48,7 +48,7 @@ impl Client {
         client
     }
 
-    async fn send(&mut self, message: Value) {
+    pub(super) async fn send(&mut self, message: Value) {
         self.say(&message.to_string()).await;
     }
 
@@ -56,12 +56,12 @@ impl Client {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
-    async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(super) async fn subscribe(&mut self, id: &str, query: &str) {
         self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query } })).await;
     }
 
     /// The next message, but for pings.
-    async fn next(&mut self) -> Value {
+    pub(super) async fn next(&mut self) -> Value {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// The messages about one operation up to its last, which are all that come.
-    async fn all(&mut self, id: &str) -> Vec<Value> {
+    pub(super) async fn all(&mut self, id: &str) -> Vec<Value> {
         let mut all = Vec::new();
         loop {
             let message = self.next().await;
@@ -85,7 +85,7 @@ impl Client {
     }
 
     /// How the server closes; nothing may come before that.
-    async fn closed(mut self) -> (u16, String) {
+    pub(super) async fn closed(mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {

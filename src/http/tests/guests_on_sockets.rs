@@ -1,0 +1,95 @@
+//! Who is let in on a WebSocket, and for how long.
+
+use serde_json::json;
+
+use super::sockets::start;
+use super::websockets::{Client, PROTOCOL, open};
+use super::*;
+
+/// One that has said nothing yet, on a server that asks for tokens.
+async fn open_with(address: SocketAddr, token: Option<&str>) -> Client {
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let headers: Vec<_> =
+        [PROTOCOL].into_iter().chain(bearer.iter().map(|bearer| ("authorization", bearer.as_str()))).collect();
+    open(address, &headers).await.map_err(|refusal| refusal.status()).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_says_who_it_is_in_a_header_or_in_its_first_message() {
+    let toy = Toy::new("--auth tokens");
+    toy.tokens.add("ann");
+    let (address, _stop, _server) = start(&toy).await;
+    let refused = open(address, &[PROTOCOL, ("authorization", "Bearer nobody")]).await.err().unwrap();
+    assert_eq!(refused.status(), 401);
+    let said = |payload: Value| json!({ "type": "connection_init", "payload": payload });
+    for (header, first) in [
+        (Some("ann"), json!({ "type": "connection_init" })),
+        (Some("ann"), said(json!({ "any": "thing" }))),
+        (None, said(json!({ "Authorization": "Bearer ann" }))),
+        (None, said(json!({ "authorization": "bearer ann" }))),
+    ] {
+        let mut client = open_with(address, header).await;
+        client.send(first).await;
+        assert_eq!(client.next().await, json!({ "type": "connection_ack" }));
+        client.subscribe("1", "{ me }").await;
+        assert_eq!(client.next().await["payload"]["data"]["me"], "ann, Reader");
+    }
+    for (header, first) in [
+        (None, json!({ "type": "connection_init" })),
+        (None, said(json!({ "token": "ann" }))),
+        (None, said(json!({ "Authorization": "ann" }))),
+        (None, said(json!({ "Authorization": "Bearer nobody" }))),
+        (Some("ann"), said(json!({ "Authorization": "Bearer nobody" }))),
+    ] {
+        let mut client = open_with(address, header).await;
+        client.send(first).await;
+        assert_eq!(client.closed().await, (4403, "Forbidden".to_owned()));
+    }
+    let mut client = open_with(address, None).await;
+    client.send(said(json!({ "Authorization": ["Bearer ann"] }))).await;
+    assert_eq!(client.closed().await.0, 4400);
+    let mut client = open_with(address, None).await;
+    client.subscribe("1", "{ me }").await;
+    assert_eq!(client.closed().await.0, 4401);
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_when_its_token_is_revoked_however_it_was_brought() {
+    let toy = Toy::new("--auth tokens");
+    let (address, _stop, _server) = start(&toy).await;
+    for header in [Some("ann"), None] {
+        toy.tokens.add("ann");
+        let mut client = open_with(address, header).await;
+        client.send(json!({ "type": "connection_init", "payload": { "authorization": "Bearer ann" } })).await;
+        client.next().await;
+        client.subscribe("1", "subscription { numbers }").await;
+        assert_eq!(client.next().await["payload"]["data"]["numbers"], 1);
+        toy.tokens.revoke("ann");
+        assert_eq!(client.closed().await, (4403, "Forbidden".to_owned()));
+        toy.running.are(0).await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_attempts_on_sockets_are_counted_and_operations_on_them_take_points() {
+    let toy = Toy::new("--auth tokens --rate-limit 2");
+    toy.tokens.add("ann");
+    let (address, _stop, _server) = start(&toy).await;
+    let mut client = open_with(address, Some("ann")).await;
+    client.send(json!({ "type": "connection_init" })).await;
+    client.next().await;
+    for (id, last) in [("1", "complete"), ("2", "complete"), ("3", "error")] {
+        client.subscribe(id, "{ me }").await;
+        let all = client.all(id).await;
+        assert_eq!(all.last().unwrap()["type"], last);
+        if last == "error" {
+            assert_eq!(all[0]["payload"][0]["extensions"]["code"], "LIMIT_EXCEEDED");
+        }
+    }
+    for _ in 0..20 {
+        let mut client = open_with(address, None).await;
+        client.send(json!({ "type": "connection_init", "payload": { "authorization": "Bearer nobody" } })).await;
+        assert_eq!(client.closed().await.0, 4403);
+    }
+    assert_eq!(open(address, &[PROTOCOL]).await.err().unwrap().status(), 429);
+}
