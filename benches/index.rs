@@ -117,6 +117,7 @@ fn attributes() -> Vec<attribute::Model> {
         is_required: false,
         is_unique: false,
         is_built_in: false,
+        readable_by: None,
         position,
         version: 1,
         created_at: DateTime::UNIX_EPOCH,

@@ -96,6 +96,7 @@ pub(crate) async fn create_attributes(directory: &Directory) {
             options: Vec::new(),
             is_required: false,
             is_unique: false,
+            readable_by: None,
             position: None,
         };
         directory.create_attribute(&me(), new).await.unwrap();

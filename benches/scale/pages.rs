@@ -57,7 +57,17 @@ pub(crate) async fn measure(
 ) -> Rates {
     let port = free_port();
     let server = Command::new(env!("CARGO_BIN_EXE_roster"))
-        .args(["serve", "--database-url", &place.url, "--listen", &format!("127.0.0.1:{port}"), "--log", "warn"])
+        .args([
+            "serve",
+            "--database-url",
+            &place.url,
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+            "--log",
+            "warn",
+            "--auth",
+            "none",
+        ])
         .arg("--data-dir")
         .arg(folder)
         .env_remove("ROSTER_BENCH_USERS")

@@ -12,6 +12,8 @@ use clap::Parser;
 use entity::attribute::{self, AttributeType};
 use entity::{AttributeId, OrgUnitId, UserId};
 use http_body_util::BodyExt;
+use roster::access::secret::{TokenHash, TokenSecret};
+use roster::access::{Bearer, Denied};
 use roster::config::Config;
 use roster::directory::csv::{Encoding, Limits, Options, Reader, Row, Style, Writer};
 use roster::directory::{DecisionPlace, SuggestionPlace};
@@ -96,6 +98,7 @@ fn attributes() -> &'static [Arc<attribute::Model>] {
                 is_required: false,
                 is_unique: false,
                 position: 0,
+                readable_by: None,
                 version: 1,
                 created_at: DateTime::UNIX_EPOCH,
                 updated_at: DateTime::UNIX_EPOCH,
@@ -173,7 +176,7 @@ struct Flags {
 
 fn config() -> &'static Config {
     static CONFIG: OnceLock<Config> = OnceLock::new();
-    CONFIG.get_or_init(|| Flags::parse_from(["fuzz"]).config)
+    CONFIG.get_or_init(|| Flags::parse_from(["fuzz", "--auth", "none"]).config)
 }
 
 /// A GraphQL document.
@@ -190,14 +193,27 @@ pub fn guard(bytes: &[u8]) {
     }
 }
 
+/// The header `Authorization`.
+pub fn token(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Some(bearer) = Bearer::read(text) else { return };
+    let secret = bearer.expose();
+    assert!(!secret.is_empty() && !secret.contains(char::is_whitespace), "{secret:?}");
+    if TokenHash::of(secret).is_some() {
+        let ours = TokenSecret::generate().expect("random numbers");
+        assert!(secret.len() == ours.expose().len() && secret.is_ascii());
+    }
+}
+
 /// A multipart body whose boundary is `b`.
 pub fn multipart(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let spool = folder.path().join("spool");
-    let none: Begin = Arc::new(|_| {
+    let none: Begin = Arc::new(|_, _| {
         Box::pin(async { Err(Refused { code: "NOT_FOUND", message: "there is no such file".to_owned() }) })
     });
     let backend = Backend {
+        authenticate: Arc::new(|_| Box::pin(async { Err(Denied::unauthenticated("nobody is known")) })),
         execute: Arc::new(|_, _| Box::pin(async { Response::default() })),
         subscribe: Arc::new(|_, _| unreachable!("no body of parts subscribes")),
         ready: Arc::new(|| Box::pin(async { true })),

@@ -38,9 +38,9 @@ struct Flags {
 impl Socket {
     async fn open(directory: &Directory) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Flags::parse_from(["roster"]).config;
-        let state = AppState::new(backend(directory), &config, folder.path().join("spool")).unwrap();
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let config = Flags::parse_from(["roster", "--auth", "none"]).config;
+        let state = AppState::new(backend(directory, &config).unwrap(), &config, folder.path().join("spool")).unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap(), config.sign_in.auth).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, state, std::future::pending()));
         Self { address, _folder: folder }

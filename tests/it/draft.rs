@@ -250,6 +250,7 @@ fn columns_are_mapped_joined_remembered_and_become_attributes() {
             options: Vec::new(),
             is_required: false,
             is_unique: false,
+            readable_by: None,
             position: None,
         };
         let options = ImportOptions {

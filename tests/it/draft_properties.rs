@@ -348,6 +348,7 @@ async fn fill(site: &Site, people: &mut [Person]) {
         options: Vec::new(),
         is_required: false,
         is_unique: true,
+        readable_by: None,
         position: None,
     };
     site.create_attribute(&me(), number).await.unwrap();

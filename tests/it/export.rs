@@ -207,6 +207,7 @@ async fn strict(site: &Site, title: &str, r#type: AttributeType, options: &[&str
         options: options.iter().map(|option| (*option).to_owned()).collect(),
         is_required,
         is_unique,
+        readable_by: None,
         position: None,
     };
     site.create_attribute(&me(), new).await.unwrap();

@@ -52,6 +52,11 @@ fn guard() {
 }
 
 #[test]
+fn token() {
+    damaged("token", 200, targets::token);
+}
+
+#[test]
 fn multipart() {
     damaged("multipart", 40, targets::multipart);
 }

@@ -321,3 +321,18 @@ fn a_user_who_goes_while_another_takes_a_further_email_is_logged_with_that_email
         assert!(page.rows[0].change.before.as_ref().unwrap().contains("ann@home.example"));
     });
 }
+
+#[test]
+fn both_databases_chain_the_same_log_by_the_same_digests() {
+    on_both(async |site: &Site| {
+        cast(site).await;
+        let ann = site.index().user_with_email("ann@corp.example").unwrap();
+        for name in ["Ann B", "Ann C"] {
+            let change = UserChange { name: Some(name.into()), ..UserChange::default() };
+            site.update_user(&me(), ann, change).await.unwrap();
+        }
+        let range = Range { limit: 100, ..Range::default() };
+        let rows = site.list_changesets(range).await.unwrap().rows;
+        rows.into_iter().map(|row| (row.number, row.kind, row.digest)).collect::<Vec<_>>()
+    });
+}

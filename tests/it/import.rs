@@ -34,6 +34,7 @@ pub(crate) async fn directory(site: &Site) -> IntegrationId {
         options: Vec::new(),
         is_required,
         is_unique,
+        readable_by: None,
         position: None,
     };
     site.create_attribute(&me(), new("Number", false, true)).await.unwrap();

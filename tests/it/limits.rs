@@ -67,6 +67,8 @@ fn processes_that_start_together_on_an_empty_database_agree() {
         let database = Database::open(&options(url)).await.unwrap();
         let write = database.begin_write().await.unwrap();
         for table in [
+            "token",
+            "erased_change",
             "merge_decision",
             "association_rules",
             "user_merged_id",

@@ -167,6 +167,7 @@ fn no_file_closes_a_circle() {
             options: Vec::new(),
             is_required: false,
             is_unique: false,
+            readable_by: None,
             position: None,
         };
         let options = ImportOptions { new_attributes: vec![("Mentor".into(), mentor)], ..ImportOptions::default() };

@@ -52,6 +52,7 @@ async fn world(site: &Site) -> World {
         options: Vec::new(),
         is_required: false,
         is_unique: true,
+        readable_by: None,
         position: None,
     };
     site.create_attribute(&me(), number).await.unwrap();

@@ -26,12 +26,12 @@ fn a_port_in_use_is_told_in_one_line_before_anything_is_made() {
 }
 
 #[test]
-fn an_address_that_others_can_reach_is_refused() {
+fn an_address_that_others_can_reach_is_refused_where_nobody_is_asked_who_they_are() {
     let home = Home::new();
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let says = format!(
-            "roster: ROSTER_LISTEN: {address} can be reached from other machines, and there are no tokens yet; \
-             use 127.0.0.1 or [::1]\n"
+            "roster: ROSTER_LISTEN: {address} can be reached from other machines, and ROSTER_AUTH=none lets everybody do \
+             everything; use 127.0.0.1 or [::1], or tokens\n"
         );
         failed(&home.run(&["serve", "--listen", address]), &says);
     }

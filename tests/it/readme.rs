@@ -67,6 +67,7 @@ fn shell(home: &Home, server: &Served, script: &str) -> String {
     let script = define + &script.replace("127.0.0.1:8000", &server.address().to_string());
     bash.args(["-c", &script]).current_dir(home.path(""));
     bash.envs(roster.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    bash.envs(server.token().map(|token| ("ROSTER_TOKEN", token)));
     let ended = ended(bash, b"");
     assert_eq!((ended.code, ended.error.as_str()), (Some(0), ""), "{script}\n{}", ended.output);
     ended.output
@@ -78,7 +79,7 @@ fn the_first_session_goes_as_the_readme_says() {
         return;
     }
     let home = Home::new();
-    let server = home.serve();
+    let server = home.serve_with_tokens();
     let mut prelude = "set -euo pipefail\n".to_owned();
     let shell = |script: &str| shell(&home, &server, script);
     let mut answers: BTreeMap<String, Json> = BTreeMap::new();
@@ -86,6 +87,8 @@ fn the_first_session_goes_as_the_readme_says() {
     for (language, block) in blocks("README.md") {
         match language.as_str() {
             "sh" if block == NOT_RUN => {}
+            // The line that the server shows, as `shell` has it.
+            "sh" if block == "export ROSTER_TOKEN=rst_…\n" => assert!(server.token().unwrap().starts_with("rst_")),
             "sh" if block.starts_with("ask() {") => prelude += &block,
             "sh" => printed.push(shell(&format!("{prelude}{block}"))),
             "graphql" => {
@@ -150,6 +153,7 @@ fn nothing_that_the_docs_show_goes_untested() {
         "csv.md: json",
         "csv.md: sh",
         "csv.md: text",
+        "erasure.md: sh",
         "errors.md: json",
         "facets.md: graphql",
         "facets.md: json",
@@ -161,9 +165,14 @@ fn nothing_that_the_docs_show_goes_untested() {
         "integrations.md: sh",
         "managers.md: graphql",
         "merge.md: graphql",
+        "operations.md: sh",
+        "operations.md: text",
         "org-units.md: graphql",
         "org-units.md: json",
         "performance.md: sh",
+        "roles.md: json",
+        "security.md: graphql",
+        "security.md: sh",
         "subscriptions.md: graphql",
         "subscriptions.md: text",
     ];
@@ -174,6 +183,34 @@ fn nothing_that_the_docs_show_goes_untested() {
         [blocks_in("docs/subscriptions.md", "graphql").len(), blocks_in("docs/subscriptions.md", "text").len()],
         [2, 1]
     );
+}
+
+#[test]
+fn backups_checks_and_erasure_go_as_the_docs_say() {
+    if !has_curl() {
+        return;
+    }
+    let home = Home::new();
+    std::fs::write(home.path("users.csv"), "Name,Email\nAnn Abel,ann@corp.example\nBen Brook,ben@corp.example\n")
+        .unwrap();
+    home.output_of(&["import", "users.csv"]);
+    let server = home.serve();
+    let mut said = String::new();
+    for page in ["docs/operations.md", "docs/erasure.md"] {
+        for script in blocks_in(page, "sh") {
+            said += &shell(&home, &server, &format!("set -euo pipefail\nexec 2>&1\n{script}"));
+        }
+    }
+    assert!(!home.exported(&[]).contains("ann@corp.example"));
+    assert!(home.exported(&["--data-dir", &home.path("restored").display().to_string()]).contains("ann@corp.example"));
+    for says in
+        ["roster.backup: 2 users, head 2:", "restored 2 users, head 2:", "Sound: ", "\"isSound\": true", "Erased, "]
+    {
+        assert!(said.contains(says), "{says} is not in {said}");
+    }
+    // What the server is shown to log is what it logs.
+    let line = blocks_in("docs/operations.md", "text").remove(0);
+    assert!(line.contains(" changes=1 the head of the log is 12:"), "{line}");
 }
 
 /// The name of a document's operation.
@@ -451,7 +488,7 @@ fn every_export_that_the_docs_show_can_be_made() {
         return;
     }
     let home = Home::new();
-    let server = home.serve();
+    let server = home.serve_with_tokens();
     let prepare = r#"mutation {
         a: createAttribute(input: {title: "Department", type: TEXT}) { version }
         b: createAttribute(input: {title: "Cost centre, site", type: TEXT}) { version }
@@ -678,4 +715,19 @@ fn what_integrations_md_shows_connects_and_runs() {
     let key = blocks_in("docs/integrations.md", "sh").concat() + "printf %s \"$ROSTER_SECRET_KEY\"";
     let made = Command::new("sh").arg("-c").arg(key).output().unwrap();
     assert!(roster::directory::Keys::parse([std::str::from_utf8(&made.stdout).unwrap()]).is_ok());
+}
+
+#[test]
+fn what_security_md_shows_makes_and_revokes_tokens() {
+    let home = Home::new();
+    for line in blocks_in("docs/security.md", "sh").concat().lines() {
+        let arguments: Vec<&str> = line.strip_prefix("roster ").unwrap().split(' ').collect();
+        assert_eq!(home.run(&arguments).code, Some(0), "{line}");
+    }
+    let server = home.serve();
+    let [create, revoke] = &blocks_in("docs/security.md", "graphql")[..] else { panic!("two") };
+    let made = server.ask(create, Json::Null)["createToken"].take();
+    assert_eq!(made["secret"].as_str().unwrap().len(), 40);
+    let revoked = server.ask(revoke, json!({ "id": made["token"]["id"] }));
+    assert!(revoked["revokeToken"]["token"]["revokedAt"].is_string());
 }

@@ -281,6 +281,7 @@ async fn catalogue(directory: &Directory) {
         options: options.iter().map(|option| (*option).to_owned()).collect(),
         is_required: false,
         is_unique: false,
+        readable_by: None,
         position: None,
     };
     for new in [

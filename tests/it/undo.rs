@@ -235,6 +235,7 @@ pub(crate) async fn act(site: &Site, (verb, a, b, c): (u8, u8, u8, u8)) {
                 options,
                 is_required: c % 5 == 0,
                 is_unique: key == "code",
+                readable_by: None,
                 position: Some(usize::from(a)),
             };
             drop(site.create_attribute(&me, new).await);

@@ -271,6 +271,7 @@ fn columns_of_org_units_are_mapped_and_remembered_and_a_file_is_read_in_another_
             options: Vec::new(),
             is_required: false,
             is_unique: false,
+            readable_by: None,
             position: None,
         };
         let wrong = ImportOptions { new_attributes: vec![("Who".into(), level)], ..wrong };

@@ -60,6 +60,7 @@ pub(crate) async fn cast(directory: &Directory) -> Cast {
         options: Vec::new(),
         is_required: false,
         is_unique: true,
+        readable_by: None,
         position: None,
     };
     directory.create_attribute(&me(), number).await.unwrap();

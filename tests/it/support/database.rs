@@ -119,6 +119,8 @@ fn run_site<T>(place: &Place, test: &impl AsyncFn(&Site) -> T) -> (T, String) {
         let given = test(&site).await;
         site.refresh().await.unwrap();
         invariants::check(&site).await;
+        let said = Directory::verify(site.database(), site.clock.look(), None).await.unwrap();
+        assert!(said.is_sound(), "{:#?}", said.findings);
         let left = tables(&site).await;
         site.database().clone().close().await.unwrap();
         (given, left)

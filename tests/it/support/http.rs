@@ -1,14 +1,18 @@
 //! The server as clients meet it, without a socket.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use clap::Parser;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use roster::access::{Admitted, Principal, Role};
 use roster::config::Config;
 use roster::directory::Directory;
-use roster::http::AppState;
 use roster::http::router::router;
+use roster::http::{AppState, Authenticate, Backend};
 use roster::serve::backend;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -18,6 +22,7 @@ use tower::ServiceExt;
 pub(crate) struct Server {
     router: Router,
     directory: Directory,
+    token: Option<String>,
     _folder: TempDir,
 }
 
@@ -36,17 +41,50 @@ struct Flags {
     config: Config,
 }
 
+fn config(settings: &[&str]) -> Config {
+    Flags::parse_from([&["roster"], settings].concat()).config
+}
+
 impl Server {
     pub(crate) fn new(directory: &Directory) -> Self {
         Self::with(directory, &[])
     }
 
-    /// The same, with settings as on the command line.
+    /// The same, with settings as on the command line. Nobody is asked who they are.
     pub(crate) fn with(directory: &Directory, settings: &[&str]) -> Self {
+        Self::set_up(directory, &[&["--auth", "none"], settings].concat())
+    }
+
+    /// One that asks for tokens.
+    pub(crate) fn with_tokens(directory: &Directory, settings: &[&str]) -> Self {
+        Self::set_up(directory, settings)
+    }
+
+    fn set_up(directory: &Directory, settings: &[&str]) -> Self {
+        Self::behind(directory, settings, backend(directory, &config(settings)).unwrap())
+    }
+
+    /// The same, for somebody who has a role.
+    pub(crate) fn signed_in(directory: &Directory, settings: &[&str], role: Role) -> Self {
+        let principal = Principal { name: role.name().to_lowercase(), role };
+        let authenticate: Authenticate = Arc::new(move |_| {
+            let admitted = Admitted { principal: principal.clone(), account: "test".into() };
+            Box::pin(async move { Ok(admitted) })
+        });
+        let settings = [&["--auth", "tokens", "--rate-limit", "0"], settings].concat();
+        let backend = Backend { authenticate, ..backend(directory, &config(&settings)).unwrap() };
+        Self { token: Some("known".to_owned()), ..Self::behind(directory, &settings, backend) }
+    }
+
+    fn behind(directory: &Directory, settings: &[&str], backend: Backend) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Flags::parse_from([&["roster"], settings].concat()).config;
-        let state = AppState::new(backend(directory), &config, folder.path().join("spool")).unwrap();
-        Self { router: router(state), directory: directory.clone(), _folder: folder }
+        let state = AppState::new(backend, &config(settings), folder.path().join("spool")).unwrap();
+        Self { router: router(state), directory: directory.clone(), token: None, _folder: folder }
+    }
+
+    /// Sends this token with every request from now on.
+    pub(crate) fn set_token(&mut self, token: Option<&str>) {
+        self.token = token.map(str::to_owned);
     }
 
     /// Sends a GraphQL operation as JSON, or with a file as the multipart request that files come in; the file is then
@@ -80,7 +118,7 @@ impl Server {
     /// Sends any request.
     pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
         let before = self.directory.database().statement_count();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(self.with_token(request)).await.unwrap();
         let (head, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         let statements = self.directory.database().statement_count() - before;
@@ -89,12 +127,19 @@ impl Server {
 }
 
 impl Server {
+    fn with_token(&self, mut request: Request<Body>) -> Request<Body> {
+        if let Some(token) = &self.token {
+            request.headers_mut().insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
+        request
+    }
+
     /// Begins a subscription, answered by server-sent events.
     pub(crate) async fn subscribe(&self, query: &str, variables: Json) -> Events {
         let body = json!({ "query": query, "variables": variables }).to_string();
         let request = Request::post("/graphql").header("content-type", "application/json");
         let request = request.header("accept", "text/event-stream").body(Body::from(body)).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.router.clone().oneshot(self.with_token(request)).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Events { body: response.into_body(), text: String::new() }
     }

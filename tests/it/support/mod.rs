@@ -1,15 +1,18 @@
 //! What tests share: a database each, a named cast, and ways to see all that a directory holds.
 
+mod ask;
 mod cast;
 mod database;
 mod dump;
 mod http;
 mod invariants;
+mod issuer;
 mod node;
 mod process;
 mod script;
 mod tool;
 
+pub(crate) use ask::{Asker, Root};
 pub(crate) use cast::{Cast, cast};
 pub(crate) use database::{
     Site, check_log, check_sqlite, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, run_sql,
@@ -17,6 +20,7 @@ pub(crate) use database::{
 };
 pub(crate) use dump::{answers, export, export_as, records, tables};
 pub(crate) use http::{Events, Server};
+pub(crate) use issuer::{Issuer, Signer, encode};
 pub(crate) use node::{node, node_in};
 pub(crate) use process::{Ended, Home, Served, ended, in_each_home, repository};
 pub(crate) use script::{

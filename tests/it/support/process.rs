@@ -50,10 +50,16 @@ impl Home {
         self.path("data")
     }
 
-    /// `roster` with these arguments and nothing in the environment but where the directory is kept.
+    /// `roster` with these arguments and nothing in the environment but where the directory is kept, and that a server asks
+    /// nobody who they are.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
-        command.args(arguments).current_dir(self.folder.path()).env_clear().env("ROSTER_DATA_DIR", self.data_dir());
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("ROSTER_DATA_DIR", self.data_dir())
+            .env("ROSTER_AUTH", "none");
         if let Some(url) = &self.database_url {
             command.env("ROSTER_DATABASE_URL", url);
         }
@@ -97,6 +103,18 @@ impl Home {
     pub(crate) fn serve(&self) -> Served {
         Served::start(self.command(&["serve", "--listen", "127.0.0.1:0"]))
     }
+
+    /// One that asks for tokens. It calls itself with the first one of its directory, if it has made that.
+    pub(crate) fn serve_with_tokens(&self) -> Served {
+        self.serve_with_tokens_and(&[])
+    }
+
+    /// The same, with more settings.
+    pub(crate) fn serve_with_tokens_and(&self, settings: &[String]) -> Served {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.args(settings).env_remove("ROSTER_AUTH");
+        Served::start(command)
+    }
 }
 
 /// How a process ended.
@@ -127,6 +145,7 @@ pub(crate) fn ended(mut command: Command, input: &[u8]) -> Ended {
 pub(crate) struct Served {
     child: Child,
     address: SocketAddr,
+    token: Option<String>,
     log: Receiver<String>,
 }
 
@@ -154,15 +173,27 @@ impl Served {
             }
         });
         let until = Instant::now() + PATIENCE;
+        let mut token = None;
         let address = loop {
             let line = log.recv_timeout(until - Instant::now()).unwrap();
+            token = line.trim().strip_prefix("export ROSTER_TOKEN=").map(str::to_owned).or(token);
             if let Some((_, address)) = line.split_once("Roster listens on http://") {
                 break address.split('/').next().unwrap().parse().unwrap();
             }
         };
-        let served = Self { child, address, log };
+        let served = Self { child, address, token, log };
         assert_eq!(served.get("/readyz").status, 200);
         served
+    }
+
+    /// The token that it has shown, or that was given.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// Calls it with this token from now on.
+    pub(crate) fn set_token(&mut self, token: Option<&str>) {
+        self.token = token.map(str::to_owned);
     }
 
     /// Where it listens.
@@ -282,15 +313,16 @@ impl Served {
     }
 
     fn head(&self, line: &str, headers: &str, length: usize) -> Vec<u8> {
+        let bearer = self.token.as_ref().map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
         format!(
-            "{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n",
+            "{line} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{bearer}{headers}\r\n",
             self.address
         )
         .into_bytes()
     }
 
     /// Sends a request on a connection of its own, and reads the answer.
-    fn exchange(&self, request: &[u8]) -> Answer {
+    pub(crate) fn exchange(&self, request: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.write_all(request).unwrap();

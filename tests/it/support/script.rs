@@ -74,6 +74,7 @@ pub(crate) async fn attribute(
         options: options.iter().map(|option| (*option).to_owned()).collect(),
         is_required: false,
         is_unique: false,
+        readable_by: None,
         position: None,
     };
     directory.create_attribute(&me(), new).await.unwrap()

@@ -1,0 +1,177 @@
+//! Backups: made while others write, whole or refused, and restored on either database as what they were.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use roster::database::{Database, Options};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value as Json, json};
+
+use crate::support::{Ended, Home, in_each_home, on_places};
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Checks that a command failed, and gives why.
+#[track_caller]
+fn refused(ended: &Ended) -> &str {
+    assert_eq!((ended.code, ended.output.as_str()), (Some(2), ""), "{}", ended.error);
+    &ended.error
+}
+
+const CREATE: &str = "mutation Create($name: String!, $email: String!) {
+    createUser(input: { name: $name, email: $email }) { user { id } }
+}";
+
+/// All that can be exported: users, org units, and accounts that are with nobody.
+fn exports(home: &Home) -> Vec<String> {
+    let users = home.exported(&[]);
+    vec![users, home.exported(&["--org-units"]), home.run(&["links", "export"]).output]
+}
+
+#[test]
+fn a_backup_is_restored_on_the_other_kind_of_database_and_back_as_what_it_was() {
+    let (sqlite, again) = (Home::new(), Home::new());
+    sqlite.run(&["demo", "--users", "80"]);
+    let first = text(&sqlite.path("first.backup"));
+    let said = sqlite.run(&["backup", &first]);
+    assert_eq!((said.code, said.output.as_str()), (Some(0), ""), "{}", said.error);
+    let whole = exports(&sqlite);
+    in_each_home(|other| {
+        let restored = other.run(&["restore", &first]);
+        assert_eq!(restored.code, Some(0), "{}", restored.error);
+        assert_eq!(exports(other), whole);
+        assert!(other.output_of(&["verify"]).starts_with("Sound: "));
+        let second = text(&other.path("second.backup"));
+        assert_eq!(other.run(&["backup", &second]).code, Some(0));
+        let restored = again.run(&["restore", &second, "--replace", "--yes"]);
+        assert_eq!(restored.code, Some(0), "{}", restored.error);
+        assert_eq!(exports(&again), whole);
+        assert_eq!(again.output_of(&["verify"]), sqlite.output_of(&["verify"]));
+    });
+}
+
+#[test]
+fn backups_that_are_made_while_others_write_are_sound() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "50"]);
+        let server = home.serve();
+        let until = Instant::now() + Duration::from_secs(6);
+        let writer = std::thread::spawn(move || {
+            let mut written = 0;
+            while Instant::now() < until {
+                let (name, email) = (format!("Writer {written}"), format!("w{written}@corp.example"));
+                server.ask(CREATE, json!({ "name": name, "email": email }));
+                written += 1;
+            }
+            (server, written)
+        });
+        let mut heads = Vec::new();
+        while Instant::now() < until {
+            let file = text(&home.path(&format!("{}.backup", heads.len())));
+            let made: Json = serde_json::from_str(&home.output_of(&["backup", &file, "--json"])).unwrap();
+            heads.push((file, made["head"].as_str().unwrap().to_owned()));
+        }
+        let (server, written) = writer.join().unwrap();
+        assert!(written > 0);
+        for (file, head) in heads {
+            let other = Home::new();
+            let restored = other.run(&["restore", &file]);
+            assert!(restored.error.ends_with(&format!(", head {head}\n")), "{}", restored.error);
+            assert!(other.output_of(&["verify", "--head", &head]).starts_with("Sound: "));
+            // What was there once is there still.
+            assert!(home.output_of(&["verify", "--head", &head]).starts_with("Sound: "));
+        }
+        assert_eq!(server.stop().0, Some(0));
+    });
+}
+
+#[test]
+fn a_backup_that_is_not_whole_is_refused_and_nothing_is_changed() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "10"]);
+        let file = home.path("whole.backup");
+        assert_eq!(home.run(&["backup", &text(&file)]).code, Some(0));
+        let bytes = std::fs::read(&file).unwrap();
+        let broken = home.path("broken.backup");
+        let name = text(&broken);
+        let before = home.output_of(&["verify"]);
+        let try_with = |bytes: &[u8], says: &str| {
+            std::fs::write(&broken, bytes).unwrap();
+            for over in [&["restore", &*name][..], &["restore", &*name, "--replace", "--yes"]] {
+                assert_eq!(refused(&home.run(over)), format!("roster: {name}: {says}\n"));
+            }
+            assert_eq!(home.output_of(&["verify"]), before);
+        };
+        let cut = "it does not end as a backup of Roster does: it was cut off, or is none";
+        let altered = "its bytes are not those that were written: its SHA-256 is not the one in its last line";
+        for length in [0, 1, 100, bytes.len() / 2, bytes.len() - 1] {
+            try_with(&bytes[..length], cut);
+        }
+        let flipped = |at: usize| {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        for nth in 0..10 {
+            try_with(&flipped(nth * (bytes.len() - 200) / 10 + 20), altered);
+        }
+        try_with(&flipped(bytes.len() - 80), cut);
+        try_with(&flipped(bytes.len() - 10), altered);
+        try_with(&[&bytes[..4096], &bytes[8192..]].concat(), altered);
+        std::fs::remove_file(&broken).unwrap();
+        let ended = home.run(&["restore", &name]);
+        assert!(refused(&ended).ends_with("broken.backup: No such file or directory (os error 2)\n"), "{ended:?}");
+    });
+}
+
+#[test]
+fn nothing_that_is_there_goes_unless_somebody_says_so() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "10"]);
+        let file = home.path("a.backup");
+        let name = text(&file);
+        assert_eq!(home.run(&["backup", &name]).code, Some(0));
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let bytes = std::fs::read(&file).unwrap();
+        let again = home.run(&["backup", &name]);
+        assert_eq!(refused(&again), format!("roster: {name} is there already; --force replaces it\n"));
+        assert_eq!(std::fs::read(&file).unwrap(), bytes);
+        assert_eq!(home.run(&["backup", &name, "--force"]).code, Some(0));
+        let held = home.run(&["restore", &name]);
+        let says = refused(&held);
+        assert!(says.starts_with("roster: the database holds "), "{says}");
+        assert!(says.ends_with(" changesets, which would go; --replace --yes restores over them\n"), "{says}");
+        assert_eq!(home.run(&["restore", &name, "--replace"]).code, Some(2));
+        let server = home.serve();
+        let used = home.run(&["restore", &name, "--replace", "--yes"]);
+        assert_eq!(refused(&used), "roster: a server or another command uses the database; stop it first\n");
+        assert_eq!(server.stop().0, Some(0));
+        assert_eq!(home.run(&["restore", &name, "--replace", "--yes"]).code, Some(0));
+    });
+}
+
+#[test]
+fn a_backup_has_every_table() {
+    on_places(async |url| {
+        let options = Options { url: url.to_owned(), readers: 2, patience: Duration::from_secs(30) };
+        let database = Database::open(&options).await.unwrap();
+        let from = database.readers();
+        let sql = if url.starts_with("sqlite:") {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        } else {
+            "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        };
+        let rows = from.query_all_raw(Statement::from_string(database.backend(), sql)).await.unwrap();
+        let mut there: Vec<String> = rows.iter().map(|row| row.try_get("", "name").unwrap()).collect();
+        there.retain(|name| name != "seaql_migrations");
+        there.sort_unstable();
+        let mut copied = roster::directory::backup_tables();
+        copied.sort_unstable();
+        assert_eq!(copied, there, "each table has its line in src/directory/backup/copy.rs");
+        database.close().await.unwrap();
+    });
+}
