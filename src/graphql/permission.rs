@@ -21,7 +21,7 @@ use async_graphql::{Name, Pos, Positioned, ServerError, Value};
 
 use crate::access::{Role, matrix};
 
-/// The most fields that a refusal lists.
+/// The most fields that a refusal lists, and places that it names.
 pub const LISTED: usize = 20;
 
 /// A field as it may be asked for.
@@ -98,7 +98,7 @@ impl From<Denied> for ServerError {
             message.push_str(&format!(" (and {} more)", fields.len() - 1));
         }
         let mut error = ServerError::new(message, None);
-        error.locations = fields.iter().map(|field| field.place).collect();
+        error.locations = fields.iter().take(LISTED).map(|field| field.place).collect();
         let violations = fields.into_iter().take(LISTED).map(|field| {
             let members =
                 [("path", field.path.clone()), ("code", "FORBIDDEN".into()), ("message", field.message(role))];

@@ -163,6 +163,7 @@ fn a_refusal_names_field_role_and_place() {
     let document = parse_query(format!("{{ user {{ {many} }} }}")).unwrap();
     let denied = check(&document, guard::operation(&document, None).unwrap(), Role::Resolver).unwrap_err();
     let error = ServerError::from(denied);
+    assert_eq!(error.locations.len(), 20);
     let extensions = serde_json::to_value(error.extensions.unwrap()).unwrap();
     assert_eq!(extensions["violations"].as_array().unwrap().len(), 20);
 }
