@@ -288,3 +288,52 @@ fn a_person_is_erased_over_graphql_and_from_the_command_line() {
         assert!(!home.exported(&[]).contains(email));
     });
 }
+
+#[test]
+fn whoever_has_a_longer_email_keeps_all_of_theirs() {
+    on_each(async |site: &Site| {
+        let tool = cast(site).await.jira;
+        let ann = user(site, "Perdita", "perdita@quill.example", json!({})).await;
+        for (at, email) in
+            ["superdita@x.example", "so.perdita@quill.example", "perdita@quill.example.org"].iter().enumerate()
+        {
+            let other = user(site, "Somebody Else", email, json!({ "department": format!("of {email}") })).await;
+            let change = UserChange { name: Some("Renamed".into()), ..UserChange::default() };
+            site.update_user(&me(), other, change).await.unwrap();
+            let theirs = account(&format!("o{at}"), &format!("other{at}"), email);
+            site.sync_accounts(&me(), tool, vec![theirs], SyncMode::Delta).await.unwrap();
+        }
+        let by_text = filter(json!({ "email": { "equals": "so.perdita@quill.example" } }));
+        unit(site, "Of another", None, Some(by_text)).await;
+        let said = UserChange {
+            attributes: vec![("department".into(), json!("Ask\nperdita@quill.example, or so.perdita@quill.example"))],
+            ..UserChange::default()
+        };
+        let other = site.find_user("so.perdita@quill.example").unwrap();
+        site.update_user(&me(), other, said).await.unwrap();
+        let of_others = |file: String| -> Vec<String> {
+            file.lines()
+                .filter(|line| !line.starts_with(&ann.to_global()) && !line.contains("Ask"))
+                .map(str::to_owned)
+                .collect()
+        };
+        let before = of_others(export(site).await);
+
+        site.erase_user(&me(), ann, "perdita@quill.example").await.unwrap();
+
+        assert_eq!(
+            of_others(export(site).await).join("\n").replace("erased@erased.invalid", "perdita@quill.example"),
+            before.join("\n")
+        );
+        let said = &site.find_users(&[other]).await.unwrap()[&other].row.attributes["department"];
+        assert_eq!(said, "Ask\nerased@erased.invalid, or so.perdita@quill.example");
+        for row in entity::change::Entity::find().all(site.database().readers()).await.unwrap() {
+            for json in [row.before, row.after].into_iter().flatten() {
+                let is_damaged =
+                    ["superased", "so.erased", "erased.invalid.org"].iter().any(|damage| json.contains(damage));
+                assert!(!is_damaged, "{json}");
+                assert!(!json.contains("\"perdita@quill.example\""), "{json}");
+            }
+        }
+    });
+}

@@ -6,13 +6,11 @@ use entity::{ImportDraftId, import_draft, import_draft_chunk, integration_run, m
 use futures_util::TryStreamExt;
 use memchr::memmem;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, Statement,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
+use super::lower;
 use super::person::Person;
-use super::{holds, lower};
 use crate::directory::error::Result;
 
 /// Takes the person out. Gives how many drafts went.
@@ -87,10 +85,7 @@ async fn rows(
 ) -> Result<HashSet<Uuid>> {
     let backend = from.get_database_backend();
     let columns: Vec<String> = columns.iter().map(|column| lower(backend, column)).collect();
-    let (condition, values) = holds(backend, &columns, texts.iter());
-    let sql = format!("SELECT DISTINCT {key} FROM {table} WHERE {condition}");
-    let rows = from.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-    rows.into_iter().map(|row| row.try_get_by_index(0).map_err(Into::into)).collect()
+    Ok(super::rows(from, table, key, &columns, texts).await?.into_iter().collect())
 }
 
 /// Texts as a file may have them: in UTF-8, and in UTF-16 of either order.

@@ -44,8 +44,11 @@ pub(super) async fn rewrite(changeset: &Changeset, person: &Person) -> Result<(u
         place = Some((last.changeset_number, last.position));
         let mut redacted = Vec::with_capacity(rows.len());
         for row in rows {
-            let without = |json: &Option<String>| json.as_deref().map(|json| person.without(json)).transpose();
-            redacted.push(change::Model { before: without(&row.before)?, after: without(&row.after)?, ..row });
+            let without = |json: &Option<String>| json.as_deref().map_or(Ok(None), |json| person.without(json));
+            let (before, after) = (without(&row.before)?, without(&row.after)?);
+            if before.is_some() || after.is_some() {
+                redacted.push(change::Model { before: before.or(row.before), after: after.or(row.after), ..row });
+            }
         }
         write(changeset, redacted).await?;
     }

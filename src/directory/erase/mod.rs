@@ -24,7 +24,7 @@ use super::{Actor, Directory};
 use crate::record::Record;
 use crate::value::{Email, GlobalId};
 pub(super) use log::{digest, refuse_erased};
-use person::Person;
+use person::{Person, stands_in};
 
 /// What stands where an email of an erased person stood in what belongs to others: an address that can never be one.
 pub const ERASED: &str = "erased@erased.invalid";
@@ -132,7 +132,8 @@ impl Changeset {
         changed.sort_by_key(Record::id);
         for before in changed {
             let json = before.to_json().map_err(Error::internal)?;
-            let after = Record::from_json(before.id().noun(), &person.without(&json)?).map_err(Error::internal)?;
+            let Some(without) = person.without(&json)? else { continue };
+            let after = Record::from_json(before.id().noun(), &without).map_err(Error::internal)?;
             self.put(Some(before), Some(after));
         }
         Ok(())
@@ -141,13 +142,43 @@ impl Changeset {
     /// The ids of rows in which an email of the person stands.
     async fn mentions(&self, table: &str, columns: &[&str], person: &Person) -> Result<Vec<Uuid>> {
         let backend = self.transaction().get_database_backend();
+        let emails: Vec<String> = person.emails.iter().cloned().collect();
         let columns: Vec<String> = columns.iter().map(|column| lower(backend, column)).collect();
-        let (condition, values) = holds(backend, &columns, person.emails.iter());
-        let sql = format!("SELECT id FROM \"{table}\" WHERE {condition} ORDER BY id");
-        let statement = Statement::from_sql_and_values(backend, sql, values);
-        let rows = self.transaction().query_all_raw(statement).await?;
-        rows.into_iter().map(|row| row.try_get_by_index(0).map_err(Into::into)).collect()
+        rows(self.transaction(), table, "id", &columns, &emails).await
     }
+}
+
+/// The keys of rows in which one of some texts stands, and not as a part of something longer; in the order of the keys.
+async fn rows(
+    from: &impl ConnectionTrait,
+    table: &str,
+    key: &str,
+    columns: &[String],
+    texts: &[String],
+) -> Result<Vec<Uuid>> {
+    let backend = from.get_database_backend();
+    let (condition, values) = holds(backend, columns, texts.iter());
+    let all = columns.join(" || ' ' || ");
+    let sql = format!("SELECT {key}, {all} FROM \"{table}\" WHERE {condition} ORDER BY {key}");
+    let mut found = Vec::new();
+    for row in from.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await? {
+        let text = without_escapes(&row.try_get_by_index::<String>(1)?);
+        if texts.iter().any(|word| stands_in(&text, word)) {
+            found.push(row.try_get_by_index(0)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A text that may be JSON with a blank for each escape: the letter of one must not seem to be a part of what follows.
+fn without_escapes(json: &str) -> String {
+    let mut parts = json.split("\\u00");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push(' ');
+        text.push_str(part.char_indices().nth(2).map_or("", |(at, _)| &part[at..]));
+    }
+    ["\\n", "\\t", "\\r", "\\b", "\\f"].iter().fold(text, |text, escape| text.replace(escape, " "))
 }
 
 /// A column as text in lower case.

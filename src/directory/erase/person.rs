@@ -175,11 +175,12 @@ impl Person {
         users.chain(accounts).collect()
     }
 
-    /// A record's JSON with [`ERASED`] where one of their emails stood; from a list the email goes.
-    pub(super) fn without(&self, json: &str) -> Result<String> {
-        let mut json: Json = serde_json::from_str(json).map_err(Error::internal)?;
-        self.redact(&mut json);
-        serde_json::to_string(&json).map_err(Error::internal)
+    /// A record's JSON with [`ERASED`] where one of their emails stood; from a list the email goes. None where there is none.
+    pub(super) fn without(&self, json: &str) -> Result<Option<String>> {
+        let before: Json = serde_json::from_str(json).map_err(Error::internal)?;
+        let mut after = before.clone();
+        self.redact(&mut after);
+        if after == before { Ok(None) } else { serde_json::to_string(&after).map(Some).map_err(Error::internal) }
     }
 
     fn redact(&self, json: &mut Json) {
@@ -199,17 +200,32 @@ impl Person {
     }
 }
 
+/// Whether what stands at `at` of a text is not a part of something longer, such as another's email: `ann@corp.example` is
+/// not in `jo.ann@corp.example` and not in `ann@corp.example.org`, and is in a sentence that ends with it.
+fn is_whole(text: &str, at: usize, len: usize) -> bool {
+    let joins = |mut beside: Box<dyn Iterator<Item = char> + '_>| match beside.next() {
+        Some('.' | '-' | '+' | '_') => beside.next().is_some_and(char::is_alphanumeric),
+        next => next.is_some_and(char::is_alphanumeric),
+    };
+    !joins(Box::new(text[..at].chars().rev())) && !joins(Box::new(text[at + len..].chars()))
+}
+
+/// Whether `word` stands in a text in lower case, and not as a part of something longer.
+pub(super) fn stands_in(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| is_whole(text, at, word.len()))
+}
+
 /// `text` with [`ERASED`] in place of `email`, in whatever letter case it stands there.
 fn replace(text: &str, email: &str) -> String {
     let lower = text.to_lowercase();
-    if !lower.contains(email) {
+    if !stands_in(&lower, email) {
         return text.to_owned();
     }
     // A letter may be longer in lower case; then the text is kept as it is in lower case.
     let text = if lower.len() == text.len() { text } else { &lower };
     let mut rest = 0;
     let mut redacted = String::new();
-    for (at, _) in lower.match_indices(email) {
+    for (at, _) in lower.match_indices(email).filter(|(at, _)| is_whole(&lower, *at, email.len())) {
         redacted += &text[rest..at];
         redacted += ERASED;
         rest = at + email.len();
@@ -231,9 +247,21 @@ mod tests {
             (r#"{"a":["mail ANN@corp.example"]}"#, r#"{"a":["mail erased@erased.invalid"]}"#),
             (r#"{"a":"İ ann@corp.example Ä","n":1}"#, r#"{"a":"i̇ erased@erased.invalid ä","n":1}"#),
             (r#"{"a":"bob@corp.example"}"#, r#"{"a":"bob@corp.example"}"#),
+            // Others' emails that hold it.
+            (r#"{"a":"joann@corp.example"}"#, r#"{"a":"joann@corp.example"}"#),
+            (r#"{"a":"jo.ann@corp.example"}"#, r#"{"a":"jo.ann@corp.example"}"#),
+            (
+                r#"{"a":["jo+ann@corp.example","ann@corp.example.org"]}"#,
+                r#"{"a":["jo+ann@corp.example","ann@corp.example.org"]}"#,
+            ),
+            (r#"{"a":"ann@corp.example-two.org"}"#, r#"{"a":"ann@corp.example-two.org"}"#),
+            (
+                r#"{"a":"joann@corp.example, 'ann@corp.example', -ann@corp.example."}"#,
+                r#"{"a":"joann@corp.example, 'erased@erased.invalid', -erased@erased.invalid."}"#,
+            ),
         ];
         for (before, after) in cases {
-            assert_eq!(person.without(before).unwrap(), after);
+            assert_eq!(person.without(before).unwrap().as_deref(), Some(after).filter(|after| *after != before));
         }
     }
 }
