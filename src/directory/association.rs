@@ -89,6 +89,12 @@ fn of_a_person() -> Condition {
         .add(integration_account::Column::Rule.is_in(said))
 }
 
+/// How many users came and went where accounts had left theirs.
+pub(super) struct Settled {
+    pub(super) removed: usize,
+    pub(super) made: usize,
+}
+
 impl Changeset {
     /// Gives `account` to `user`, or to nobody, and notes whom it left.
     pub(super) fn associate(
@@ -196,10 +202,13 @@ impl Changeset {
 
     /// Associates the accounts that came before the user who was made of another account with their email, such as a
     /// bot's: the order in which tools report does not matter.
-    pub(super) async fn associate_with_detected(&mut self) -> Result<()> {
+    ///
+    /// Gives how many users were made.
+    pub(super) async fn associate_with_detected(&mut self) -> Result<usize> {
         let emails = std::mem::take(&mut self.detected);
         self.flush().await?;
-        self.associate_unmatched(&emails, |account| !is_sticky(account.rule)).await
+        self.associate_unmatched(&emails, |account| !is_sticky(account.rule)).await?;
+        Ok(emails.len())
     }
 
     async fn associate_unmatched(
@@ -208,23 +217,17 @@ impl Changeset {
         may: impl Fn(&integration_account::Model) -> bool,
     ) -> Result<()> {
         for some in emails.chunks(1_000) {
-            let like: BTreeSet<String> = some.iter().flat_map(|email| self.emails_like(email)).collect();
-            for like in like.into_iter().collect::<Vec<_>>().chunks(1_000) {
-                let condition = Condition::all()
-                    .add(integration_account::Column::Email.is_in(like))
-                    .add(integration_account::Column::UserId.is_null());
-                for before in self.accounts(condition).await? {
-                    let Some(email) = before.email.as_deref().filter(|_| before.user_id.is_none()) else { continue };
-                    let is_free = self.ongoing.rules.email_obstacle(&AccountIdentity::from(&before)).is_none();
-                    if let Owner::User(owner, evidence) = self.owner_of_email(email)
-                        && !self.directory().index().is_locked(owner)
-                        && is_free
-                        && may(&before)
-                    {
-                        let mut after = before.clone();
-                        self.associate(&mut after, Some(owner), AssociationRule::Email, Some(&evidence));
-                        self.put_account(Some(before), after);
-                    }
+            for before in self.unmatched_like(some).await? {
+                let Some(email) = before.email.as_deref() else { continue };
+                let is_free = self.ongoing.rules.email_obstacle(&AccountIdentity::from(&before)).is_none();
+                if let Owner::User(owner, evidence) = self.owner_of_email(email)
+                    && !self.directory().index().is_locked(owner)
+                    && is_free
+                    && may(&before)
+                {
+                    let mut after = before.clone();
+                    self.associate(&mut after, Some(owner), AssociationRule::Email, Some(&evidence));
+                    self.put_account(Some(before), after);
                 }
             }
         }
@@ -286,15 +289,14 @@ impl Changeset {
 
     /// Removes the automatic users that have lost their last account of a person and that nothing else holds. Where
     /// somebody said whose the account is, their emails go to that user; where a tool reported another email, it says
-    /// nothing of the one before, and the outcome does not depend on what is reported first. To be called once, when
-    /// everything else of the changeset is put.
-    ///
-    /// Gives how many it removed.
-    pub(super) async fn settle(&mut self) -> Result<usize> {
-        let mut removed = self.settle_contested().await?;
+    /// nothing of the one before, and the outcome does not depend on what is reported first. Accounts that were nobody's
+    /// only because such a user had their email are looked at again. To be called once, when everything else of the
+    /// changeset is put.
+    pub(super) async fn settle(&mut self) -> Result<Settled> {
+        let mut settled = Settled { removed: self.settle_contested().await?, made: 0 };
         let left = std::mem::take(&mut self.left);
         if left.is_empty() {
-            return Ok(removed);
+            return Ok(settled);
         }
         self.flush().await?;
         let ids: Vec<UserId> = left.keys().copied().collect();
@@ -315,7 +317,7 @@ impl Changeset {
                 .collect();
             stays.extend(self.held(&ids).await?);
             candidates.retain(|id, _| !stays.contains(id));
-            let bots = self.accounts_of(&candidates.keys().copied().collect()).await?;
+            let mut waiting = self.accounts_of(&candidates.keys().copied().collect()).await?;
             let inherits = self.kind() != ChangesetKind::Sync;
             // A program's account may have come to one who goes, too, and is nobody's heir then.
             let is_heir = |heir: &UserId| inherits && !candidates.contains_key(heir);
@@ -323,25 +325,46 @@ impl Changeset {
             let heirs: Vec<UserId> = heirs.collect();
             let mut heirs: HashMap<UserId, (UserRecord, UserRecord)> =
                 self.users(&heirs).await?.into_iter().map(|(id, heir)| (id, (heir.clone(), heir))).collect();
+            let mut freed = Vec::new();
             for (id, user) in BTreeMap::from_iter(candidates) {
-                if let Some((_, heir)) = left.get(&id).copied().flatten().and_then(|heir| heirs.get_mut(&heir)) {
-                    heir.further_emails.extend(user.emails().map(str::to_owned));
+                let emails = user.emails().map(str::to_owned);
+                match left.get(&id).copied().flatten().and_then(|heir| heirs.get_mut(&heir)) {
+                    Some((_, heir)) => heir.further_emails.extend(emails),
+                    None => freed.extend(emails),
                 }
                 self.put(Some(Record::User(user)), None);
-                removed += 1;
+                settled.removed += 1;
             }
             for (_, (before, after)) in BTreeMap::from_iter(heirs) {
                 self.put(Some(Record::User(before)), Some(Record::User(after)));
             }
-            for before in bots {
+            waiting.extend(self.unmatched_like(&freed).await?);
+            waiting.sort_unstable_by_key(|account| account.id);
+            for before in waiting {
                 let mut after = before.clone();
                 self.associate_automatically(&mut after);
-                self.put_account(Some(before), after);
+                if after != before {
+                    self.put_account(Some(before), after);
+                }
             }
             self.left.clear();
+            settled.made += self.associate_with_detected().await?;
             self.flush().await?;
         }
-        Ok(removed)
+        Ok(settled)
+    }
+
+    /// The accounts that nobody has and whose email is one with one of `emails`.
+    async fn unmatched_like(&self, emails: &[String]) -> Result<Vec<integration_account::Model>> {
+        let like: BTreeSet<String> = emails.iter().flat_map(|email| self.emails_like(email)).collect();
+        let mut found = Vec::new();
+        for like in like.into_iter().collect::<Vec<_>>().chunks(1_000) {
+            let condition = Condition::all()
+                .add(integration_account::Column::Email.is_in(like))
+                .add(integration_account::Column::UserId.is_null());
+            found.extend(self.accounts(condition).await?.into_iter().filter(|account| account.user_id.is_none()));
+        }
+        Ok(found)
     }
 
     /// Which of `users` others hold: by a pin, as the value of an attribute, or in an org unit's filter.

@@ -373,6 +373,31 @@ fn users_that_no_account_would_make_any_more_go_unless_something_holds_them_and_
 }
 
 #[test]
+fn an_account_that_was_nobodys_only_because_a_user_had_its_email_makes_one_when_that_user_goes() {
+    on_both(async |site: &Site| {
+        let jira = integration(site, IntegrationKind::Jira, "Jira").await;
+        change(site, RulesChange { email: Some(false), ..RulesChange::default() }).await;
+        let accounts = |of_first: &str| vec![account("j1", "one", of_first), account("j2", "two", "ann@corp.example")];
+        sync(site, jira, accounts("ann@corp.example")).await;
+        assert_eq!(whose(site).await, ["j1 ann@corp.example Detected ann@corp.example", "j2 - Unmatched -"]);
+        // The tool reports another email of the one that the user was made from.
+        let outcome = sync(site, jira, accounts("bob@corp.example")).await;
+        assert_eq!((outcome.users_removed, outcome.users_created), (1, 2));
+        let said = ["j1 bob@corp.example Detected bob@corp.example", "j2 ann@corp.example Detected ann@corp.example"];
+        assert_eq!(whose(site).await, said);
+        // A person says of the one, and new rules of the other, that nobody has it.
+        sync(site, jira, vec![account("j3", "three", "ann@corp.example")]).await;
+        let rules = RulesChange { bot_names: Some(strings(&["two"])), ..RulesChange::default() };
+        let outcome = change(site, rules).await;
+        assert_eq!((outcome.users_removed, outcome.users_created), (1, 1));
+        assert_eq!(whose(site).await, [said[0], "j2 - Unmatched -", "j3 ann@corp.example Detected ann@corp.example"]);
+        sync(site, jira, vec![account("j4", "four", "ann@corp.example")]).await;
+        site.unlink_account(&me(), the(site, "j3").await.id, None).await.unwrap();
+        assert_eq!(whose(site).await[2..], ["j3 - Manual -", "j4 ann@corp.example Detected ann@corp.example"]);
+    });
+}
+
+#[test]
 fn what_a_person_or_a_file_has_said_never_moves() {
     on_both(async |site: &Site| {
         let jira = integration(site, IntegrationKind::Jira, "Jira").await;

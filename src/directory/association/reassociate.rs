@@ -89,9 +89,10 @@ impl Changeset {
                 self.flush_if_large().await?;
             }
         }
-        outcome.users_created = self.detected.len() as u64;
-        self.associate_with_detected().await?;
-        outcome.users_removed = self.settle().await? as u64;
+        let made = self.associate_with_detected().await?;
+        let settled = self.settle().await?;
+        outcome.users_created = (made + settled.made) as u64;
+        outcome.users_removed = settled.removed as u64;
         Ok(outcome)
     }
 

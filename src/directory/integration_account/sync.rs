@@ -120,9 +120,10 @@ impl Changeset {
         if mode == SyncMode::Full {
             mark_gone(self, integration, checked, outcome).await?;
         }
-        outcome.users_created = self.detected.len() as u64;
-        self.associate_with_detected().await?;
-        outcome.users_removed = self.settle().await? as u64;
+        let made = self.associate_with_detected().await?;
+        let settled = self.settle().await?;
+        outcome.users_created = (made + settled.made) as u64;
+        outcome.users_removed = settled.removed as u64;
         let kept_out = self.directory().tell_kept_out(&self.kept_out, &checked.accounts);
         outcome.warnings.extend(kept_out);
         Ok(())
