@@ -131,6 +131,9 @@ impl Changeset {
             Some(email) => self.owner_of_email(email),
             None => Owner::Nobody,
         };
+        if let (Some(user), Some(email)) = (self.ongoing.makers.remove(&account.id), account.email.clone()) {
+            return self.associate(account, Some(user), AssociationRule::Detected, Some(&email));
+        }
         let made = account.user_id.filter(|_| account.rule == AssociationRule::Detected);
         let decision = {
             let index = self.directory().index();

@@ -387,9 +387,15 @@ fn an_account_that_was_nobodys_only_because_a_user_had_its_email_makes_one_when_
         assert_eq!(whose(site).await, said);
         // A person says of the one, and new rules of the other, that nobody has it.
         sync(site, jira, vec![account("j3", "three", "ann@corp.example")]).await;
+        let ann = site.find_user("ann@corp.example").unwrap();
         let rules = RulesChange { bot_names: Some(strings(&["two"])), ..RulesChange::default() };
         let outcome = change(site, rules).await;
-        assert_eq!((outcome.users_removed, outcome.users_created), (1, 1));
+        assert_eq!((outcome.users_removed, outcome.users_created), (0, 0));
+        assert_eq!(
+            site.find_user("ann@corp.example").unwrap(),
+            ann,
+            "who is made from another account stays who they are"
+        );
         assert_eq!(whose(site).await, [said[0], "j2 - Unmatched -", "j3 ann@corp.example Detected ann@corp.example"]);
         sync(site, jira, vec![account("j4", "four", "ann@corp.example")]).await;
         site.unlink_account(&me(), the(site, "j3").await.id, None).await.unwrap();

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use entity::UserId;
 use entity::integration_account::AssociationRule;
+use entity::{IntegrationAccountId, UserId};
 
 use super::is_sticky;
 use super::rules::{Owner, Rules};
@@ -28,6 +28,8 @@ pub(in crate::directory) struct Ongoing {
     pub(super) contested: BTreeSet<String>,
     /// Users that go, since no account would make them any more.
     pub(super) going: HashSet<UserId>,
+    /// Accounts that users are made from by the new rules, though these were made from others.
+    pub(super) makers: HashMap<IntegrationAccountId, UserId>,
 }
 
 impl Ongoing {
@@ -38,6 +40,7 @@ impl Ongoing {
             keyed: HashMap::new(),
             contested: BTreeSet::new(),
             going: HashSet::new(),
+            makers: HashMap::new(),
         }
     }
 }
@@ -87,7 +90,7 @@ impl Changeset {
     }
 
     /// Whose just this email is, but for users that go.
-    fn find_owner(&self, email: &str) -> Option<UserId> {
+    pub(super) fn find_owner(&self, email: &str) -> Option<UserId> {
         self.find_email(email).filter(|user| !self.ongoing.going.contains(user))
     }
 

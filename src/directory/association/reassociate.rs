@@ -4,6 +4,7 @@
 //! The index says which accounts may move, so that only their rows are read. Automatic users that no account would make
 //! any more, and that nothing else holds, go first in mind: they are nobody's owner while accounts are looked at.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use entity::integration_account::{self, AssociationRule};
@@ -15,7 +16,7 @@ use super::rules::{Decision, Owner, Rules};
 use super::settings::RulesOutcome;
 use crate::directory::changeset::Changeset;
 use crate::directory::error::{Error, Result};
-use crate::index::Index;
+use crate::index::{AccountIdentity, Index};
 
 /// Accounts that are looked at in one go.
 const PLACES: u32 = if cfg!(test) { 3 } else { 50_000 };
@@ -78,6 +79,7 @@ impl Changeset {
                 let condition = Condition::all().add(integration_account::Column::Id.is_in(some.iter().copied()));
                 let mut rows = self.accounts(condition).await?;
                 rows.sort_unstable_by_key(|row| row.id);
+                self.ongoing.makers = self.makers(&rows).await?;
                 for before in rows {
                     let mut after = before.clone();
                     self.associate_automatically(&mut after);
@@ -94,6 +96,35 @@ impl Changeset {
         outcome.users_created = (made + settled.made) as u64;
         outcome.users_removed = settled.removed as u64;
         Ok(outcome)
+    }
+
+    /// The accounts that automatic users are made from by these rules, where those that they were made from no longer
+    /// make anybody: the first of `rows` with the user's email. Such a user stays who it is.
+    async fn makers(&self, rows: &[integration_account::Model]) -> Result<HashMap<IntegrationAccountId, UserId>> {
+        let rules = &self.ongoing.rules;
+        let mut first: BTreeMap<UserId, IntegrationAccountId> = BTreeMap::new();
+        for row in rows {
+            let account = AccountIdentity::from(row);
+            if let Some(owner) = account.email.and_then(|email| self.find_owner(email))
+                && !self.directory().index().is_locked(owner)
+                && rules.detected_obstacle(&account).is_none()
+                && rules.email_obstacle(&account).is_some()
+            {
+                first.entry(owner).or_insert(row.id);
+            }
+        }
+        let owners: Vec<UserId> = first.keys().copied().collect();
+        let users = self.users(&owners).await?;
+        let made: HashSet<UserId> = self
+            .accounts_of(&owners.into_iter().collect())
+            .await?
+            .into_iter()
+            .filter(|row| row.rule == AssociationRule::Detected && rules.may_stay_detected(&AccountIdentity::from(row)))
+            .filter_map(|row| row.user_id)
+            .collect();
+        let is_automatic = |user: &UserId| users.get(user).is_some_and(|user| user.row.is_automatic);
+        first.retain(|user, _| is_automatic(user) && !made.contains(user));
+        Ok(first.into_iter().map(|(user, account)| (account, user)).collect())
     }
 
     async fn mark(&self, index: &Index) -> Result<Marks> {
@@ -158,7 +189,7 @@ fn suspects(index: &Index, rules: &Rules, marks: &Marks, places: std::ops::Range
     for place in places.filter(|place| !marks.sticky.contains(*place)) {
         let Some(account) = index.account_identity(place) else { continue };
         let goes = |user: &UserId| index.user_place(*user).is_some_and(|place| marks.going.contains(place));
-        let mut owner = Owner::Nobody;
+        let (mut owner, mut is_exact) = (Owner::Nobody, false);
         if let Some(email) = account.email {
             let mut owners = index.owners_like(email);
             owners.retain(|user, _| !goes(user));
@@ -166,11 +197,13 @@ fn suspects(index: &Index, rules: &Rules, marks: &Marks, places: std::ops::Range
                 found.contested.push(rules.keys.key(email).into_owned());
             }
             let exact = index.user_with_email(email).filter(|user| owners.contains_key(user));
+            is_exact = exact.is_some();
             owner = exact.map_or_else(|| super::owner::only(owners), |user| Owner::User(user, email.to_owned()));
         }
         let stays = match rules.decide(&account, &owner, None, &|user| index.is_locked(user)) {
             Decision::Give(user, _) => account.owner == Some(user) && rules.may_stay_detected(&account),
-            Decision::Nobody => account.owner.is_none(),
+            // It may be what the user is made from, from now on.
+            Decision::Nobody => account.owner.is_none() && !(is_exact && rules.detected_obstacle(&account).is_none()),
             Decision::Keep => true,
             Decision::Make(_) => false,
         };
