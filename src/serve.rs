@@ -12,9 +12,9 @@ use crate::config::{self, Config, Store, Switch, Tools};
 use crate::connector::Policy;
 use crate::database::{Database, Options};
 use crate::directory::csv::{ExportOptions, Style};
-use crate::directory::{self, Clock, Connectors, Directory, Error, Keys, Secret};
+use crate::directory::{self, Clock, Connectors, Directory, Error, IntegrationMeasures, Keys, Measures, Secret};
 use crate::graphql::OtherSignIn;
-use crate::http::{AppState, Backend, Begin, Download, Produce, Refused, server};
+use crate::http::{AppState, Backend, Begin, Download, Gauge, Produce, Refused, server};
 use crate::{graphql, telemetry};
 
 /// Serves the directory in `store`, until the process is told to stop.
@@ -105,7 +105,7 @@ pub fn backend(directory: &Directory, config: &Config) -> anyhow::Result<Backend
     let schema = graphql::schema();
     let is_told = config.limits.introspection == Switch::On;
     let tell = move |response| if is_told { response } else { graphql::without_schema(response) };
-    let (for_graphql, for_probes) = (directory.clone(), directory.clone());
+    let (for_graphql, for_probes, for_metrics) = (directory.clone(), directory.clone(), directory.clone());
     let (streaming, for_streams) = (schema.clone(), directory.clone());
     Ok(Backend {
         authenticate: sign_in::authenticate(directory, issuer),
@@ -123,11 +123,39 @@ pub fn backend(directory: &Directory, config: &Config) -> anyhow::Result<Backend
             let directory = for_probes.clone();
             Box::pin(async move { directory.refresh().await.is_ok() })
         }),
+        measure: Arc::new(move || {
+            let directory = for_metrics.clone();
+            Box::pin(async move { Some(gauges(&directory.measure().await.ok()?)) })
+        }),
         users_csv: begin(directory, users_csv),
         org_units_csv: begin(directory, org_units_csv),
         import_errors_csv: begin(directory, import_errors_csv),
         unmatched_accounts_csv: begin(directory, unmatched_accounts_csv),
     })
+}
+
+/// How the directory is, as metrics.
+#[expect(clippy::cast_precision_loss, reason = "nothing here is counted to 2^53")]
+fn gauges(of: &Measures) -> Vec<Gauge> {
+    let each = |number: fn(&IntegrationMeasures) -> Option<f64>| {
+        of.integrations.iter().filter_map(move |one| Some((one.name.clone(), number(one)?)))
+    };
+    let accounts = each(|one| Some(one.accounts as f64));
+    let failures = each(|one| Some(f64::from(one.failures)));
+    let succeeded = each(|one| Some(one.succeeded_at?.timestamp() as f64));
+    vec![
+        Gauge::of("directory_version", "The number of the last changeset", of.version as f64),
+        Gauge::of("users", "Users", of.users as f64),
+        Gauge::of("org_units", "Org units", of.org_units as f64),
+        Gauge::each("integration_accounts", "Accounts, with those that are gone", "integration", accounts),
+        Gauge::each("integration_failures", "Failed runs since the last that did not", "integration", failures),
+        Gauge::each(
+            "integration_last_success_timestamp_seconds",
+            "When the last run that succeeded ended",
+            "integration",
+            succeeded,
+        ),
+    ]
 }
 
 /// A file that begins with a verb of the directory.

@@ -217,6 +217,7 @@ pub fn multipart(bytes: &[u8]) {
         execute: Arc::new(|_, _| Box::pin(async { Response::default() })),
         subscribe: Arc::new(|_, _| unreachable!("no body of parts subscribes")),
         ready: Arc::new(|| Box::pin(async { true })),
+        measure: Arc::new(|| Box::pin(async { None })),
         users_csv: none.clone(),
         org_units_csv: none.clone(),
         import_errors_csv: none.clone(),

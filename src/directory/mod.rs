@@ -24,6 +24,7 @@ mod lease;
 mod live;
 mod lock;
 mod manager;
+mod measure;
 mod merge;
 mod org_unit;
 mod past;
@@ -62,6 +63,7 @@ pub use integration::{
 };
 pub use integration_account::{AccountQuery, IdRange, SyncMode, SyncOutcome, SyncedAccount};
 pub(crate) use manager::manager_attribute;
+pub use measure::{IntegrationMeasures, Measures};
 pub use merge::{
     Merge, MergeChoice, MergeField, MergePart, MergePin, MergePlan, MergePreview, Merged, SharedIntegration,
 };

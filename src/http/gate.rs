@@ -46,8 +46,8 @@ pub(super) async fn admit(
     next.run(request).await
 }
 
-/// Refuses an export that is not for whoever asks.
-pub(super) async fn permit_export(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
+/// Refuses a file that is not for whoever asks.
+pub(super) async fn permit(Extension(id): Extension<RequestId>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let least = matrix::least(path);
     if let Some(Principal { name, role }) = request.extensions().get()

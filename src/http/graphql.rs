@@ -27,7 +27,7 @@ use super::body::{Error as BodyError, Incoming};
 use super::guest::{self, Guest};
 use super::peer::Origin;
 use super::reply::{self, Media, Refusal};
-use super::{AppState, envelope, live, multipart};
+use super::{AppState, envelope, live, metrics, multipart};
 use crate::access::Principal;
 use crate::graphql::{Deadline, guard, permission};
 use crate::telemetry::RequestId;
@@ -66,6 +66,7 @@ pub(super) async fn graphql(
 ) -> Response {
     let media = Media::of(&headers);
     let guest = guest.map(|Extension(guest)| guest);
+    let mut asked = metrics::Operation::default();
     let outcome = if live::is_handshake(&headers) {
         live::socket(&state, &id, &headers, (origin, guest), upgrade)
     } else if let Some(guest) = guest {
@@ -75,15 +76,20 @@ pub(super) async fn graphql(
             Method::GET => get(&state, &guest, &uri),
             _ => Err(Refusal::method("GET, POST", "use POST, or GET for queries")),
         };
+        if let Ok(operation) = &operation {
+            asked = metrics::Operation::new(operation.kind, operation.upload.is_some());
+        }
         answer(&state, &id, guest, &headers, operation).await
     } else {
         Err(guest::nobody())
     };
-    outcome.unwrap_or_else(|refusal| {
+    let mut response = outcome.unwrap_or_else(|refusal| {
         let (status, code) = refusal.summary();
         tracing::info!(status, code, "refused a GraphQL request");
         reply::refuse(media, &id, refusal)
-    })
+    });
+    response.extensions_mut().insert(asked);
+    response
 }
 
 /// Answers in the media type that the client prefers, which the kind of the operation may decide.

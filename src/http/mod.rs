@@ -1,7 +1,7 @@
 //! TRANSPORT. Sockets, HTTP and the GraphQL-over-HTTP protocol; knows axum, and nothing of users.
 //!
 //! A request comes in through [`server`] (connections, time limits, draining), passes the layers and the table of routes
-//! in [`router`], of which `guest` finds out who asks, and reaches one handler: `graphql`, `export` or `probes`. `graphql`
+//! in [`router`], of which `guest` finds out who asks, and reaches one handler: `graphql`, `export`, `metrics` or `probes`. `graphql`
 //! hands what is answered by and by to `live`. What the handlers need of the rooms behind
 //! them is a [`Backend`] of a few functions, so this room can be tested alone. What does not live here: what an
 //! operation means, and which errors the directory has.
@@ -14,6 +14,7 @@ mod gate;
 mod graphql;
 mod guest;
 mod live;
+mod metrics;
 mod multipart;
 mod peer;
 mod probes;
@@ -43,6 +44,8 @@ use tokio_util::task::TaskTracker;
 use crate::access::{Admitted, Bearer, Denied, Role};
 use crate::config::{Config, Http, Limits, SignIn};
 use crate::telemetry::RequestId;
+pub use metrics::Gauge;
+use metrics::Metrics;
 use peer::Origin;
 use tls::Tls;
 use trusted::Trusted;
@@ -59,6 +62,9 @@ pub type Subscribe = Arc<dyn Fn(Request, RequestId) -> BoxStream<'static, Respon
 
 /// Whether requests can be answered now: the database answers and the index is loaded.
 pub type Ready = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// Says how the directory is; nothing where that cannot be found out.
+pub type Measure = Arc<dyn Fn() -> BoxFuture<'static, Option<Vec<Gauge>>> + Send + Sync>;
 
 /// Writes one file for download, and gives how many rows it has written.
 pub type Produce = Box<dyn FnOnce(spool::Writer) -> BoxFuture<'static, std::io::Result<u64>> + Send>;
@@ -97,6 +103,8 @@ pub struct Backend {
     pub subscribe: Subscribe,
     /// Tells whether requests can be answered.
     pub ready: Ready,
+    /// Tells how the directory is.
+    pub measure: Measure,
     /// Begins a CSV file of users.
     pub users_csv: Begin,
     /// Begins an export of org units.
@@ -128,6 +136,10 @@ struct State {
     /// Origins whose pages may call.
     origins: Vec<HeaderValue>,
     spool_dir: PathBuf,
+    /// What is counted.
+    metrics: Metrics,
+    /// One permit a connection.
+    connections: Arc<Semaphore>,
     /// One permit an upload under way.
     uploads: Arc<Semaphore>,
     /// One permit an export under way.
@@ -163,6 +175,8 @@ impl AppState {
             tls: Tls::open(&config.http)?,
             origins: cors::origins(&config.http.cors_origins)?,
             spool_dir,
+            metrics: Metrics::new(),
+            connections: Arc::new(Semaphore::new(config.http.max_connections as usize)),
             uploads: Arc::new(Semaphore::new(transfers)),
             exports: Arc::new(Semaphore::new(transfers)),
             mutations: TaskTracker::new(),

@@ -16,7 +16,7 @@ use crate::telemetry::RequestId;
 pub(super) const PATHS: [&str; 2] = ["/livez", "/readyz"];
 
 /// How long the backend may take to say that it is ready.
-const PATIENCE: Duration = Duration::from_millis(900);
+pub(super) const PATIENCE: Duration = Duration::from_millis(900);
 
 pub(super) async fn live() -> &'static str {
     "ok"

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use async_graphql::{Response as Answer, ServerError, Value};
 use async_graphql_axum::GraphQLResponse;
+use axum::Extension;
 use axum::body::{Body, HttpBody};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
@@ -153,6 +154,19 @@ impl Refusal {
     }
 }
 
+/// The code of the first error of a reply, in its extensions.
+#[derive(Clone, Debug)]
+pub(super) struct Code(pub(super) String);
+
+impl Code {
+    fn of(errors: &[ServerError]) -> Option<Self> {
+        match errors.first()?.extensions.as_ref()?.get("code")? {
+            Value::String(code) => Some(Self(code.clone())),
+            _ => None,
+        }
+    }
+}
+
 /// The GraphQL reply to a request that was not executed: it has no `data`.
 pub(super) fn refuse(media: Media, id: &RequestId, refusal: Refusal) -> Response {
     let status = refusal.status.unwrap_or(match media {
@@ -161,8 +175,9 @@ pub(super) fn refuse(media: Media, id: &RequestId, refusal: Refusal) -> Response
         Media::GraphqlResponse => StatusCode::BAD_REQUEST,
     });
     let (errors, omitted) = fit(refusal.errors, "BAD_REQUEST", id);
+    let code = Code::of(&errors);
     let json = write(&Wire { errors, extensions: extensions(omitted) });
-    let mut response = head(media, status, Response::new(Body::from(json)));
+    let mut response = head(media, status, code, Response::new(Body::from(json)));
     if let Some(allow) = refusal.allow {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     }
@@ -181,11 +196,13 @@ pub(super) fn answer(media: Media, id: &RequestId, answer: Answer) -> Response {
         Ok(answer) => answer,
         Err(refusal) => return refuse(media, id, refusal),
     };
+    let code = Code::of(&answer.errors);
     let response = GraphQLResponse::from(answer).into_response();
     if response.body().size_hint().lower() > REPLY_BYTES as u64 {
-        return head(media, StatusCode::OK, Response::new(Body::from(LARGE)));
+        let code = Some(Code("LIMIT_EXCEEDED".to_owned()));
+        return head(media, StatusCode::OK, code, Response::new(Body::from(LARGE)));
     }
-    head(media, StatusCode::OK, response)
+    head(media, StatusCode::OK, code, response)
 }
 
 /// The JSON of what an operation gave.
@@ -218,7 +235,8 @@ pub(super) fn errors(id: &RequestId, refusal: Refusal) -> String {
 /// The plain JSON reply to a request that is not GraphQL's.
 pub(super) fn plain(status: StatusCode, code: &str, message: &str, id: &RequestId) -> Response {
     let body = json!({ "error": { "code": code, "message": message, "requestId": id.as_str() } });
-    (status, [(CONTENT_TYPE, Media::Json.content_type())], body.to_string()).into_response()
+    let said = Extension(Code(code.to_owned()));
+    (status, said, [(CONTENT_TYPE, Media::Json.content_type())], body.to_string()).into_response()
 }
 
 /// A reply without `data`, which the library's own always has.
@@ -229,9 +247,12 @@ struct Wire {
     extensions: BTreeMap<String, Value>,
 }
 
-/// Gives a reply its status and media type.
-fn head(media: Media, status: StatusCode, mut response: Response) -> Response {
+/// Gives a reply its status and media type, and says what it tells.
+fn head(media: Media, status: StatusCode, code: Option<Code>, mut response: Response) -> Response {
     *response.status_mut() = status;
+    if let Some(code) = code {
+        response.extensions_mut().insert(code);
+    }
     response.headers_mut().insert(CONTENT_TYPE, media.content_type());
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
     response

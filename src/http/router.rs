@@ -17,7 +17,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-use super::{AppState, cors, export, gate, graphql, guest, probes, reply, request_id};
+use super::{AppState, cors, export, gate, graphql, guest, metrics, probes, reply, request_id};
 use crate::telemetry::RequestId;
 
 /// Smaller replies fit into one packet as they are.
@@ -47,12 +47,14 @@ pub fn router(state: AppState) -> Router {
         .route("/export/import-errors.csv", get(export::import_errors))
         .route("/export/unmatched-accounts.csv", get(export::unmatched_accounts))
         .route_layer(from_fn_with_state(state.clone(), guest::pay_for_export))
-        .route_layer(from_fn(gate::permit_export));
+        .route_layer(from_fn(gate::permit));
+    let metrics = Router::new().route(metrics::PATH, get(metrics::metrics)).route_layer(from_fn(gate::permit));
     Router::new()
         .route(graphql::PATH, any(graphql::graphql))
         .route("/livez", get(probes::live))
         .route("/readyz", get(probes::ready))
         .merge(exports)
+        .merge(metrics)
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         // The last is the outermost.
@@ -61,6 +63,7 @@ pub fn router(state: AppState) -> Router {
         .layer(option_layer(cors))
         .layer(from_fn_with_state(state.clone(), gate::admit))
         .layer(from_fn(gate::catch_panics))
+        .layer(from_fn_with_state(state.clone(), metrics::measure))
         .layer(map_response_with_state(state.clone(), add_headers))
         .layer(from_fn(request_id::name))
         .with_state(state)

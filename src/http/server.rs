@@ -110,7 +110,7 @@ pub async fn serve(listener: TcpListener, state: AppState, stop: impl Future<Out
     let http = state.0.http.clone();
     let front = Front {
         router: router(state.clone()),
-        permits: Arc::new(Semaphore::new(http.max_connections as usize)),
+        permits: state.0.connections.clone(),
         http,
         state: state.clone(),
         open: TaskTracker::new(),

@@ -1,5 +1,7 @@
 //! What walks along the log ask of an index of then. What does not live here: two indexes beside each other (`compare`).
 
+use std::collections::HashMap;
+
 use entity::{IntegrationAccountId, IntegrationId, UserId};
 
 use super::{Index, Members};
@@ -29,6 +31,17 @@ impl Index {
     #[must_use]
     pub fn count_accounts_of_integration(&self, id: IntegrationId) -> u64 {
         self.account_ordinals_of(id).count() as u64
+    }
+
+    /// How many accounts each integration has that has any.
+    #[must_use]
+    pub fn count_accounts(&self) -> HashMap<IntegrationId, u64> {
+        let mut counts = vec![0; self.integrations.len()];
+        for at in self.accounts.ordinals().filter(|at| self.accounts.is_live(*at)) {
+            counts[usize::from(self.accounts.identities.integration[at as usize])] += 1;
+        }
+        let known = self.integrations.iter().zip(counts);
+        known.filter_map(|(integration, count)| Some((integration.as_ref()?.id, count))).collect()
     }
 
     fn account_ordinals_of(&self, id: IntegrationId) -> impl Iterator<Item = u32> {

@@ -36,6 +36,7 @@ mod kill; // nothing is half applied and nothing left behind, whatever stops the
 mod limits; // databases that cannot be used, and starts that collide
 mod manager; // a USER attribute makes a tree, and nobody comes to report to themselves
 mod merge; // users made into one and split again, locked and reviewed; old ids, and undo
+mod metrics; // what whoever watches the server is told
 mod oidc; // tokens that an issuer has signed: whom they let in, and the forged ones that let in nobody
 mod order; // in which order accounts are reported does not matter
 mod org_unit; // the tree of org units: how deep it may be, and what its names and paths are

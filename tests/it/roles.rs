@@ -48,11 +48,12 @@ fn each_root_field_is_for_those_whom_the_matrix_names() {
 }
 
 #[test]
-fn each_export_is_for_those_whom_the_matrix_names() {
+fn each_file_is_for_those_whom_the_matrix_names() {
     on_sqlite(async |site| {
         let routes: Vec<(&str, Role)> = matrix::lines().filter(|(place, _)| place.starts_with('/')).collect();
-        let in_code = include_str!("../../src/http/router.rs").matches(".route(\"/export/").count();
-        assert_eq!(routes.len(), in_code, "say in src/access/matrix.txt which role each export takes");
+        let router = include_str!("../../src/http/router.rs");
+        let in_code = router.matches(".route(\"/export/").count() + router.matches(".route(metrics::PATH").count();
+        assert_eq!(routes.len(), in_code, "say in src/access/matrix.txt which role each file takes");
         for role in Role::ALL {
             let server = Server::signed_in(site, &[], role);
             for (path, least) in &routes {

@@ -43,7 +43,7 @@ async fn everything_but_the_probes_asks_who_it_is_before_it_looks_at_the_request
     }
     let exports = ["users", "sample", "org-units", "import-errors", "unmatched-accounts"];
     let mut paths: Vec<String> = exports.iter().map(|name| format!("/export/{name}.csv")).collect();
-    paths.extend([ME, "/graphql", "/", "/nothing"].map(str::to_owned));
+    paths.extend([ME, "/graphql", "/metrics", "/", "/nothing"].map(str::to_owned));
     for path in &paths {
         for method in ["GET", "POST", "PUT", "OPTIONS"] {
             for (accept, upgrade) in

@@ -4,6 +4,7 @@ pub(super) mod edge;
 mod events;
 mod guests;
 mod guests_on_sockets;
+mod metrics;
 mod requests;
 mod sockets;
 mod uploads;
@@ -26,7 +27,7 @@ use tokio::io::AsyncWriteExt;
 use tower::ServiceExt;
 
 use super::router::router;
-use super::{AppState, Backend, Download, Refused};
+use super::{AppState, Backend, Download, Gauge, Refused};
 use crate::access::{Admitted, Bearer, Denied, Principal, Role};
 use crate::config::Config;
 use crate::http::Produce;
@@ -264,6 +265,7 @@ impl Toy {
             }),
             subscribe: Arc::new(move |request, _| streaming.execute_stream(request)),
             ready: Arc::new(|| Box::pin(async { true })),
+            measure: Arc::new(|| Box::pin(async { Some(vec![Gauge::of("users", "Users", 3.0)]) })),
             users_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
             org_units_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
             import_errors_csv: Arc::new(|parameters, _| Box::pin(users_csv(parameters))),
