@@ -2,7 +2,7 @@
 # the audit of GraphQL over HTTP. `.ci/run` runs `make lint deny test` with PostgreSQL beside it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint deny sbom fmt bench bench-association fuzz soak schema
+.PHONY: help run test lint deny sbom fmt bench bench-association fuzz fuzz-schema soak schema
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile
@@ -43,6 +43,9 @@ fuzz: ## Fuzz every reader of what clients send, ten minutes each
 	for target in $$(cargo +nightly fuzz list); do \
 		mkdir -p target/fuzz/$$target && cargo +nightly fuzz run $$target target/fuzz/$$target fuzz/corpus/$$target -- -max_total_time=$$FUZZ_SECONDS -max_len=8192 || exit 1; \
 	done
+
+fuzz-schema: ## Send random operations of the schema to a server, some minutes; takes Python
+	tests/audit/schema_fuzz.sh
 
 # How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has;
 # how many random drafts; how many times two imports race; how many sequences of reported accounts; how many random merges.

@@ -10,6 +10,7 @@ use entity::changeset::{self, ChangesetKind};
 use entity::{IntegrationAccountId, UserId};
 use entity::{integration_account, user_email};
 use sea_orm::{ActiveEnum, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::association::{Ongoing, Stamp};
 use super::error::{Error, Result};
@@ -62,12 +63,15 @@ pub(super) struct Changeset {
     pub(super) ongoing: Box<Ongoing>,
     /// The keys of the attributes whose values name users.
     user_keys: Vec<String>,
+    /// Given back when the transaction has ended.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Changeset {
     /// Takes the writer lock, and brings the index to the state that the changeset starts from.
     pub(super) async fn begin(directory: &Directory, kind: ChangesetKind, actor: Actor) -> Result<Self> {
         let directory = &directory.whole();
+        let turn = directory.turn().await?;
         let transaction = directory.database().begin_write().await?;
         let (version, head) = directory.follow_to_head(&transaction).await?;
         let number = version + 1;
@@ -102,6 +106,7 @@ impl Changeset {
             kept_out: Vec::new(),
             ongoing: Box::new(ongoing),
             user_keys,
+            _turn: turn,
         })
     }
 

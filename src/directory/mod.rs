@@ -122,6 +122,8 @@ struct Inner {
     job_done: tokio::sync::Notify,
     /// How many drafts are compared at a time.
     comparisons: tokio::sync::Semaphore,
+    /// Whose turn it is to try something out.
+    turns: Arc<tokio::sync::Semaphore>,
     /// How tools are reached.
     connectors: OnceLock<Connectors>,
     runs: run::Jobs,
@@ -165,6 +167,7 @@ impl Directory {
             jobs: draft::Jobs::default(),
             job_done: tokio::sync::Notify::new(),
             comparisons: tokio::sync::Semaphore::new(COMPARISONS),
+            turns: Arc::new(tokio::sync::Semaphore::new(1)),
             connectors: OnceLock::new(),
             runs: run::Jobs::default(),
             past: past::Past::new(),

@@ -6,9 +6,10 @@
 //! its own.
 
 use std::collections::BTreeMap;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use entity::change::Noun;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Directory, Error, Result};
 use crate::index::{Index, UnitDifference};
@@ -30,6 +31,8 @@ pub(super) struct Stage {
     /// The index from which the changeset began.
     base: Index,
     counts: BTreeMap<Noun, ChangeCount>,
+    /// Whose turn it is: one at a time, so that nobody who writes waits for more than one.
+    turns: Arc<Semaphore>,
 }
 
 /// A change that is tried out.
@@ -46,7 +49,7 @@ impl Rehearsal {
     #[must_use]
     pub fn begin(directory: &Directory) -> Self {
         let index = directory.whole().snapshot();
-        let stage = Stage { base: index.clone(), counts: BTreeMap::new() };
+        let stage = Stage { base: index.clone(), counts: BTreeMap::new(), turns: directory.0.turns.clone() };
         let stage = Directory::of(directory.database().clone(), directory.clock().clone(), index, Some(stage));
         Self(stage.seen_by(directory.role()))
     }
@@ -101,11 +104,18 @@ impl Directory {
         self.0.stage.as_ref().map(|stage| stage.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// A turn at writing, if this is a rehearsal.
+    pub(super) async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>> {
+        let Some(turns) = self.stage().map(|stage| stage.turns.clone()) else { return Ok(None) };
+        turns.acquire_owned().await.map(Some).map_err(Error::internal)
+    }
+
     /// Notes what a changeset begins from, if this is a rehearsal.
     pub(super) fn note_base(&self) {
         let index = self.snapshot();
         if let Some(mut stage) = self.stage() {
-            *stage = Stage { base: index, counts: BTreeMap::new() };
+            stage.base = index;
+            stage.counts.clear();
         }
     }
 

@@ -10,8 +10,8 @@ use entity::{OrgUnitId, UserId};
 use roster::database::{Database, Options};
 use roster::directory::csv::ImportOptions;
 use roster::directory::{
-    AttributeChange, Clock, Directory, Error, IntegrationChange, NewUser, OrgUnitChange, OrgUnitDraft, SyncMode,
-    UserChange,
+    AttributeChange, Clock, Directory, Error, IntegrationChange, Merge, NewUser, OrgUnitChange, OrgUnitDraft, Subject,
+    SyncMode, UserChange,
 };
 use roster::index::AccountBy;
 use serde_json::{Value as Json, json};
@@ -195,6 +195,34 @@ fn a_writer_waits_for_a_bounded_time_and_readers_do_not_wait() {
         assert_eq!(hasty.find_users(&[ann]).await.unwrap().len(), 1);
         long_write.rollback().await.unwrap();
         hasty.create_user(&me(), new).await.unwrap();
+        hasty.database().clone().close().await.unwrap();
+    });
+}
+
+#[test]
+fn whoever_writes_waits_for_one_at_most_who_tries_something_out() {
+    on_each(async |site: &Site| {
+        let many = (0..400).map(|n| format!("U {n},u{n}@corp.example\n")).collect::<String>();
+        import(site, &format!("Name,Email\n{many}"), ImportOptions::default()).await;
+        let patience = Duration::from_millis(1_000);
+        let options = Options { url: site.url().to_owned(), readers: 2, patience };
+        let hasty = Directory::open(Database::open(&options).await.unwrap(), Clock::default()).await.unwrap();
+        let ids: Vec<UserId> = hasty.index().user_ids().collect();
+        let tried = ids.chunks_exact(2).map(|two| {
+            let subjects = two.iter().copied().map(Subject::User).collect();
+            let merge =
+                Merge { survivor: None, subjects, choices: vec![], expected_versions: vec![], is_suggested: false };
+            let hasty = hasty.clone();
+            tokio::spawn(async move { hasty.preview_merge(&me(), &merge).await.map(drop) })
+        });
+        let tried: Vec<_> = tried.collect();
+        // They are at it by then.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let new = NewUser { name: "Bob".into(), email: "bob@corp.example".into(), ..NewUser::default() };
+        hasty.create_user(&me(), new).await.unwrap();
+        for one in tried {
+            one.await.unwrap().unwrap();
+        }
         hasty.database().clone().close().await.unwrap();
     });
 }
