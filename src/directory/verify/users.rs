@@ -142,13 +142,6 @@ impl Verify {
                 seen.named.entry(key).or_default().insert(id, named);
             }
         }
-        // One that was made from an account needs no value until somebody changes it.
-        for (key, attribute) in seen.attributes.iter().filter(|_| !user.row.is_automatic) {
-            if attribute.is_required && !values.contains_key(*key) {
-                let message = format!("it has no value of `{key}`, which is required");
-                self.said.add(TABLE, name.clone(), "REQUIRED", message, "give it one");
-            }
-        }
     }
 
     /// Whether those are there whom some users name.
