@@ -25,6 +25,7 @@ use super::{Directory, hex};
 use crate::database::{Database, own_check, without_timeout};
 use catalogue::Catalogue;
 pub(super) use rows::{as_text, shown};
+pub(super) use users::sound_value;
 
 /// The most findings that are told; all are counted.
 const TOLD: usize = 1_000;

@@ -206,7 +206,7 @@ impl Verify {
 }
 
 /// The value that is stored, if it is one of the attribute's, in its canonical form.
-fn sound_value(attribute: &attribute::Model, stored: &Json) -> Option<Value> {
+pub(in crate::directory) fn sound_value(attribute: &attribute::Model, stored: &Json) -> Option<Value> {
     let value = Value::from_stored(attribute.r#type, stored)?;
     let is_sound = if attribute.r#type == AttributeType::User {
         value.to_stored() == *stored
