@@ -51,9 +51,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Connections for reading; a command reads one thing at a time, and an export keeps one for itself.
 const READERS: u32 = 2;
 
-/// What `--help` says of exit codes; `import`, `undo` and `run` have one more.
+/// What `--help` says of exit codes; `import`, `undo` and `run` have one more, and so have those of [`EXIT_CODES_LEFT`].
 const EXIT_CODES: &str =
     "Exit codes:\n  0  it is done\n  2  wrong usage; a file or the database cannot be read or written";
+
+/// The same of `backup`, `restore` and `erase`.
+const EXIT_CODES_LEFT: &str = "Exit codes:
+  0  it is done
+  2  wrong usage; a file or the database cannot be read or written
+  3  it is done, and something is left to do, which standard error says";
 
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
@@ -112,6 +118,8 @@ enum Outcome {
     Refused,
     /// The directory is not sound.
     Broken,
+    /// It is done, and something is left for whoever keeps the directory, which has been told.
+    Left,
 }
 
 /// Nobody reads standard output any more, as after `| head`; there is nothing to say, and nobody to say it to.
@@ -120,7 +128,7 @@ enum Outcome {
 struct ReaderGone;
 
 /// Runs a command. Errors are written to standard error; the code says how it ended: 0 done, 1 the file to import has
-/// errors, or records of an undo are blocked, and nothing was changed, 2 anything else.
+/// errors, or records of an undo are blocked, and nothing was changed, 3 done with something left to do, 2 anything else.
 pub async fn run(command: Command, setup: &Setup<'_>) -> ExitCode {
     exit_code(dispatch(command, setup).await)
 }
@@ -135,6 +143,7 @@ fn exit_code(ended: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
         Ok(Outcome::Broken) => ExitCode::from(2),
+        Ok(Outcome::Left) => ExitCode::from(3),
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
             note(&format!("roster: {error:#}"));

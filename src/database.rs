@@ -2,6 +2,8 @@
 //!
 //! What does not live here: any statement about users; see the directory.
 
+mod scrub;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,12 +16,15 @@ use sea_orm::{
     IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
 };
 
+pub use scrub::set_scrub_due;
+
 /// The connections to one database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: DatabaseConnection,
     readers: DatabaseConnection,
     statements: Arc<AtomicU64>,
+    patience: Duration,
 }
 
 /// How to connect.
@@ -92,7 +97,7 @@ impl Database {
         } else {
             return Err(OpenError::UnknownKind(without_password(&options.url)));
         };
-        let database = Self { writer, readers, statements };
+        let database = Self { writer, readers, statements, patience: options.patience };
         database.migrate().await?;
         Ok(database)
     }
@@ -112,7 +117,8 @@ impl Database {
         let readers = sea_orm::Database::connect(configured)
             .await
             .map_err(|cause| OpenError::Unreachable { url: without_password(&options.url), cause })?;
-        let database = Self { writer: readers.clone(), readers, statements: Arc::default() };
+        let database =
+            Self { writer: readers.clone(), readers, statements: Arc::default(), patience: options.patience };
         let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
         let applied = Migrator::get_migration_models(database.readers()).await.map_err(|_| OpenError::Older)?;
         let applied: Vec<String> = applied.into_iter().map(|step| step.version).collect();
@@ -162,7 +168,15 @@ impl Database {
         configured.set_application_name("roster restore");
         let connection = sea_orm::Database::connect(configured).await.map_err(unreachable)?;
         let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'roster'";
-        let used = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        let mut used = Ok(None);
+        // Whoever has just ended stands there for a moment more.
+        for _ in 0..10 {
+            used = connection.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+            if !matches!(used, Ok(Some(_))) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         connection.close().await.map_err(unreachable)?;
         Ok(used.map_err(unreachable)?.is_some())
     }
@@ -176,14 +190,6 @@ impl Database {
             Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path.display().to_string().into()]);
         self.writer.execute_raw(sql).await?;
         Ok(())
-    }
-
-    /// What the database itself finds wrong; PostgreSQL does not look.
-    ///
-    /// # Errors
-    /// Where the database is away.
-    pub async fn own_check(&self) -> Result<Vec<String>, DbErr> {
-        own_check(&self.readers).await
     }
 
     /// The connections that read.
@@ -237,36 +243,6 @@ impl Database {
         Ok(())
     }
 
-    /// Has the database give up what is no longer in its rows: SQLite writes its file anew and empties the WAL, which takes
-    /// about as long as a backup; PostgreSQL frees what rows were. Gives whether it could: it waits for others only for a
-    /// while.
-    ///
-    /// # Errors
-    /// Where the database is busy or away.
-    pub async fn scrub(&self) -> Result<bool, DbErr> {
-        if self.backend() == DbBackend::Postgres {
-            let tables = "\"user\", user_email, user_merged_id, integration_account, org_unit, org_unit_pin, change, \
-                          merge_decision, integration_run, import_draft, import_draft_chunk, import_draft_change, \
-                          import_draft_problem";
-            self.readers.execute_unprepared(&format!("VACUUM {tables}")).await?;
-            return Ok(true);
-        }
-        // A copy of all of it does not belong into memory.
-        self.writer.execute_unprepared("PRAGMA temp_store = FILE").await?;
-        let written = self.writer.execute_unprepared("VACUUM").await;
-        self.writer.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
-        written?;
-        for _ in 0..20 {
-            let truncate = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-            let row = self.writer.query_one_raw(truncate).await?;
-            if row.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {
-                return Ok(true);
-            }
-            tokio::time::sleep(Duration::from_millis(250)).await;
-        }
-        Ok(false)
-    }
-
     /// Begins a short write of what is beside the directory, such as an import's progress: it takes no turn with the
     /// changesets where the database can write in several places at once.
     ///
@@ -311,7 +287,7 @@ impl Database {
     }
 }
 
-/// What SQLite finds wrong, as `connection` sees it.
+/// What SQLite finds wrong, as `connection` sees it; PostgreSQL does not look.
 ///
 /// # Errors
 /// Where the database is away.
@@ -323,6 +299,17 @@ pub async fn own_check(connection: &impl ConnectionTrait) -> Result<Vec<String>,
     let said = connection.query_all_raw(check).await?;
     let said: Vec<String> = said.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
     Ok(said.into_iter().filter(|line| line != "ok").collect())
+}
+
+/// Lets a transaction of PostgreSQL take as long as it takes.
+///
+/// # Errors
+/// Where the database is away.
+pub async fn without_timeout(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+    }
+    Ok(())
 }
 
 /// Begins a transaction in a task of its own. Whoever is dropped while it waits would otherwise give the connection back

@@ -49,7 +49,7 @@ pub async fn serve(store: &Store, config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How often drafts and runs that others have left, and runs that are due, are looked for.
+/// How often drafts and runs that others have left, runs that are due, and erasures that are not finished are looked for.
 const TENDING: Duration = Duration::from_secs(5);
 
 async fn tend(directory: Directory) {
@@ -59,6 +59,9 @@ async fn tend(directory: Directory) {
         }
         if let Err(error) = directory.tend_runs().await {
             tracing::warn!(?error, "runs of integrations cannot be tended now");
+        }
+        if let Err(error) = directory.tend_erasures().await {
+            tracing::warn!(?error, "the database cannot give up what was erased from it now");
         }
         tokio::time::sleep(TENDING).await;
     }

@@ -9,12 +9,13 @@ use tempfile::NamedTempFile;
 
 use super::export::{folder, keep};
 use super::report::count;
-use super::{EXIT_CODES, Outcome, Setup, note, print, read_database};
-use crate::directory::Directory;
+use super::verify::findings;
+use super::{EXIT_CODES_LEFT, Outcome, Setup, note, print, read_database};
+use crate::directory::{Clock, Directory};
 
 /// Where to write.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES_LEFT)]
 pub struct BackupArgs {
     /// The file, which only its owner may read. It stands beside its place until it is whole.
     #[arg(value_name = "FILE")]
@@ -31,10 +32,12 @@ pub struct BackupArgs {
 
 /// What was written.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Report {
     file: String,
     users: u64,
     head: Option<String>,
+    finding_count: u64,
 }
 
 pub(super) async fn run(args: BackupArgs, setup: &Setup<'_>) -> anyhow::Result<Outcome> {
@@ -47,18 +50,24 @@ pub(super) async fn run(args: BackupArgs, setup: &Setup<'_>) -> anyhow::Result<O
     let beside = folder(&args.file);
     let copy = NamedTempFile::new_in(beside).with_context(|| name.clone())?;
     let scratch = tempfile::tempdir_in(beside).with_context(|| name.clone())?;
-    let made = Box::pin(Directory::back_up(&database, copy.path(), scratch.path())).await;
+    let made = Box::pin(Directory::back_up(&database, copy.path(), scratch.path(), Clock::System.look())).await;
     let made = made.with_context(|| name.clone())?;
     database.close().await?;
     put(copy, &args.file, args.force).with_context(|| name.clone())?;
-    let report = Report { file: name, users: made.users, head: made.head.map(|head| head.to_string()) };
+    let head = made.said.head.as_ref().map(ToString::to_string);
+    let report = Report { file: name, users: made.users, head, finding_count: made.said.finding_count };
     if args.json {
         print(&format!("{}\n", serde_json::to_string(&report)?))?;
     } else {
         let head = report.head.as_deref().unwrap_or("none");
         note(&format!("{}: {}, head {head}", report.file, count(report.users, "user")));
     }
-    Ok(Outcome::Done)
+    if made.said.is_sound() {
+        return Ok(Outcome::Done);
+    }
+    let wrong = count(made.said.finding_count, "finding");
+    note(&format!("{}: the directory is not sound: {wrong}\n{}", report.file, findings(&made.said).trim_end()));
+    Ok(Outcome::Left)
 }
 
 /// Puts a whole file in its place, where nobody has put one meanwhile.

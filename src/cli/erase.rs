@@ -4,11 +4,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::report::count;
-use super::{EXIT_CODES, Outcome, Setup, actor, open_directory, print};
+use super::{EXIT_CODES, EXIT_CODES_LEFT, Outcome, Setup, actor, note, open_directory, print};
 
 /// Whom to erase.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES_LEFT)]
 pub struct EraseArgs {
     /// The user: an id, or an email.
     #[arg(value_name = "USER")]
@@ -40,6 +40,7 @@ struct Report {
     account_count: u64,
     change_count: u64,
     import_draft_count: u64,
+    reported_by: Vec<String>,
     is_scrubbed: bool,
 }
 
@@ -52,15 +53,20 @@ pub(super) async fn run(args: EraseArgs, setup: &Setup<'_>) -> anyhow::Result<Ou
         account_count: erased.accounts,
         change_count: erased.changes,
         import_draft_count: erased.drafts,
+        reported_by: erased.reported_by.iter().map(|integration| integration.name.clone()).collect(),
         is_scrubbed: erased.is_scrubbed,
     };
     let text = if args.json {
         serde_json::to_string_pretty(&report)?
     } else {
-        let later =
-            if report.is_scrubbed { "" } else { "\nThe database's files still hold what was erased: it is in use." };
+        let tools = match report.reported_by.join(", ") {
+            tools if tools.is_empty() => tools,
+            tools => {
+                format!("\nErase the accounts in {tools}, too: where they still are, the next sync makes a user again.")
+            }
+        };
         format!(
-            "Erased, in changeset {}: the user, {}, {} in the log, {}.{later}",
+            "Erased, in changeset {}: the user, {}, {} in the log, {}.{tools}",
             report.version,
             count(report.account_count, "account"),
             count(report.change_count, "change"),
@@ -68,7 +74,14 @@ pub(super) async fn run(args: EraseArgs, setup: &Setup<'_>) -> anyhow::Result<Ou
         )
     };
     print(&(text + "\n"))?;
-    Ok(Outcome::Done)
+    if report.is_scrubbed {
+        return Ok(Outcome::Done);
+    }
+    note(
+        "the database's files still hold what was erased, since somebody reads them; a server that runs on them has it go as \
+         soon as nobody does, and so does the next erasure",
+    );
+    Ok(Outcome::Left)
 }
 
 pub(super) async fn subject(args: SubjectArgs, setup: &Setup<'_>) -> anyhow::Result<Outcome> {

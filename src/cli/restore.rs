@@ -6,25 +6,31 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::report::count;
-use super::{EXIT_CODES, Outcome, Setup, note, open_database};
+use super::{EXIT_CODES_LEFT, Outcome, Setup, note, open_database};
 use crate::database::Database;
-use crate::directory::{BackupError, Clock, Directory};
+use crate::directory::{BackupError, Clock, Directory, RestoreOptions};
+use crate::value::GlobalId;
 
 /// What to restore, and over what.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = EXIT_CODES_LEFT)]
 pub struct RestoreArgs {
     /// A file that `roster backup` has written, of either kind of database.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Restore over what the database holds, which goes. Takes `--yes`, too.
+    /// Restore over what the database holds, which goes. Tokens that are revoked in it stay so, and whoever was erased from
+    /// it is erased from what is restored. Takes `--yes`, too.
     #[arg(long, requires = "yes")]
     pub replace: bool,
 
     /// Say that what the database holds may go.
     #[arg(long)]
     pub yes: bool,
+
+    /// Restore a backup of a directory that is not sound, too, with all that is wrong in it.
+    #[arg(long)]
+    pub unsound: bool,
 }
 
 pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<Outcome> {
@@ -37,9 +43,9 @@ pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<
     std::fs::create_dir_all(setup.data_dir)?;
     let scratch = tempfile::tempdir_in(setup.data_dir)?;
     let database = open_database(setup).await?;
-    let now = Clock::System.look();
-    let restored = Box::pin(Directory::restore(&database, &args.file, scratch.path(), args.replace, now)).await;
-    let report = match restored {
+    let options = RestoreOptions { replace: args.replace, unsound: args.unsound };
+    let restored = Directory::restore(&database, &args.file, scratch.path(), options, Clock::System);
+    let report = match Box::pin(restored).await {
         Ok(report) => report,
         Err(held @ BackupError::NotEmpty { .. }) => bail!("{held}, which would go; --replace --yes restores over them"),
         Err(error) => return Err(anyhow::Error::from(error).context(name)),
@@ -47,5 +53,25 @@ pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<
     database.close().await?;
     let head = report.head.map_or_else(|| "none".to_owned(), |head| head.to_string());
     note(&format!("restored {}, head {head}", count(report.users, "user")));
-    Ok(Outcome::Done)
+    if report.since.revoked > 0 {
+        note(&format!("revoked {} again, as the directory before had it", count(report.since.revoked, "token")));
+    }
+    let mut outcome = Outcome::Done;
+    if report.findings > 0 {
+        note(&format!("the directory is not sound: {}; roster verify tells", count(report.findings, "finding")));
+        outcome = Outcome::Left;
+    }
+    for erased in report.since.erased {
+        let id = erased.id.to_global();
+        match erased.refusal {
+            None => note(&format!("erased {id} again, who was erased after the backup was made")),
+            Some(why) => {
+                note(&format!(
+                    "{id} was erased after the backup was made, and is there again: {why}; then use roster erase {id}"
+                ));
+                outcome = Outcome::Left;
+            }
+        }
+    }
+    Ok(outcome)
 }

@@ -45,6 +45,12 @@ pub(super) fn as_text(said: &Verification) -> String {
         found => format!("Not sound: {} in {records}, and {changes} in the log.\n", count(found, "finding")),
     };
     text += &format!("Head: {head}\n");
+    text + &findings(said)
+}
+
+/// What is wrong, a line each.
+pub(super) fn findings(said: &Verification) -> String {
+    let mut text = String::new();
     for Finding { table, row, code, message, mend } in &said.findings {
         let line = format!("{table} {row}: {code} {message}; mend: {mend}");
         // Writing to a string does not fail.

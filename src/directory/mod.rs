@@ -49,7 +49,9 @@ pub use association::{
     WhyAssociated,
 };
 pub use attribute::{AttributeChange, NewAttribute, Renamed, Retype, Retyped, ValueRename};
-pub use backup::{BackupError, BackupReport, NotWhole, backup_tables};
+pub use backup::{
+    BackupError, BackupReport, ErasedSince, NotWhole, RestoreOptions, RestoreReport, Since, backup_tables,
+};
 pub use clock::{Clock, Stepped};
 pub use connectors::{Connectors, Environment};
 pub use diff::{DiffKind, DiffQuery, FieldChange, RecordDiff};

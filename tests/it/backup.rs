@@ -8,7 +8,7 @@ use roster::database::{Database, Options};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Ended, Home, in_each_home, on_places};
+use crate::support::{Ended, Home, in_each_home, on_places, run_sql};
 
 fn text(path: &Path) -> String {
     path.display().to_string()
@@ -124,6 +124,104 @@ fn a_backup_that_is_not_whole_is_refused_and_nothing_is_changed() {
         std::fs::remove_file(&broken).unwrap();
         let ended = home.run(&["restore", &name]);
         assert!(refused(&ended).ends_with("broken.backup: No such file or directory (os error 2)\n"), "{ended:?}");
+    });
+}
+
+#[test]
+fn a_backup_of_a_draft_that_was_at_work_is_restored_later() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "10"]);
+        let id = match home.database_url().starts_with("sqlite:") {
+            true => "x'0000000000000000000000000000beef'",
+            false => "'00000000-0000-0000-0000-00000000beef'",
+        };
+        let then = "'2020-01-01 00:00:00+00:00'";
+        let draft = format!(
+            "INSERT INTO import_draft (id, kind, state, actor, file_name, file_bytes, file_sha256, options, rows_done, \
+             rows_total, leased_until, attempts, created_at, updated_at) VALUES ({id}, 'USERS', 'APPLYING', 'x', 'x', 0, \
+             'x', '{{}}', 0, 0, {then}, 1, {then}, {then})"
+        );
+        assert_eq!(run_sql(&home.database_url(), &draft), 1);
+        let file = text(&home.path("at_work.backup"));
+        assert_eq!(home.run(&["backup", &file]).code, Some(0));
+        let other = Home::new();
+        let restored = other.run(&["restore", &file]);
+        assert_eq!(restored.code, Some(0), "{}", restored.error);
+        assert!(other.output_of(&["verify"]).starts_with("Sound: "));
+    });
+}
+
+#[test]
+fn a_backup_of_what_is_not_sound_is_kept_and_restored_where_somebody_says_so() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "10"]);
+        let edit = "UPDATE change SET after = after || ' ' WHERE changeset_number = 2 AND position = 0";
+        assert_eq!(run_sql(&home.database_url(), edit), 1);
+        let file = text(&home.path("unsound.backup"));
+        let made = home.run(&["backup", &file, "--json"]);
+        let says: Json = serde_json::from_str(&made.output).unwrap();
+        assert_eq!((made.code, &says["findingCount"]), (Some(3), &json!(1)));
+        let found = format!("{file}: the directory is not sound: 1 finding\nchange 2/0: EDITED ");
+        assert!(made.error.starts_with(&found), "{}", made.error);
+        let other = Home::new();
+        let says = format!("roster: {file}: it holds 1 things that are wrong; ");
+        let ended = other.run(&["restore", &file]);
+        assert!(refused(&ended).starts_with(&says), "{ended:?}");
+        let ended = other.run(&["restore", &file, "--unsound"]);
+        assert_eq!(ended.code, Some(3));
+        assert!(
+            ended.error.ends_with("the directory is not sound: 1 finding; roster verify tells\n"),
+            "{}",
+            ended.error
+        );
+        assert_eq!(other.run(&["verify"]).output, home.run(&["verify"]).output);
+        assert_eq!(exports(&other), exports(home));
+    });
+}
+
+#[test]
+fn what_was_revoked_and_who_was_erased_since_a_backup_do_not_come_back_with_it() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "30"]);
+        let made = home.output_of(&["token", "create", "--name", "ops", "--role", "admin", "--json"]);
+        let token: Json = serde_json::from_str(&made).unwrap();
+        let token = token["id"].as_str().unwrap();
+        let server = home.serve();
+        let users = server.ask("{ users(first: 2) { edges { node { id email } } } }", Json::Null);
+        let [one, named] = [0, 1].map(|at| {
+            let user = &users["users"]["edges"][at]["node"];
+            ["id", "email"].map(|field| user[field].as_str().unwrap().to_owned())
+        });
+        let unit = server.ask(
+            "mutation($input: CreateOrgUnitInput!) { createOrgUnit(input: $input) { orgUnit { id } } }",
+            json!({ "input": { "name": "Named", "filter": { "email": { "equals": named[1] } } } }),
+        );
+        let file = text(&home.path("before.backup"));
+        assert_eq!(home.run(&["backup", &file]).code, Some(0));
+        server.ask(
+            "mutation($id: ID!) { deleteOrgUnit(input: { id: $id }) { deletedOrgUnitId } }",
+            json!({ "id": unit["createOrgUnit"]["orgUnit"]["id"] }),
+        );
+        assert_eq!(server.stop().0, Some(0));
+        home.output_of(&["token", "revoke", token]);
+        for [id, email] in [&one, &named] {
+            home.output_of(&["erase", id, "--confirm", email]);
+        }
+
+        let restored = home.run(&["restore", &file, "--replace", "--yes"]);
+
+        assert_eq!(restored.code, Some(3), "{}", restored.error);
+        let lines: Vec<&str> = restored.error.lines().collect();
+        assert_eq!(lines[1], "revoked 1 token again, as the directory before had it");
+        let again = format!("erased {} again, who was erased after the backup was made", one[0]);
+        assert!(lines[2..].contains(&&*again), "{}", restored.error);
+        let there = format!("{} was erased after the backup was made, and is there again: ", named[0]);
+        assert!(lines[2..].iter().any(|line| line.starts_with(&there)), "{}", restored.error);
+        let ops: Json = serde_json::from_str(&home.output_of(&["token", "list", "--json"])).unwrap();
+        assert!(ops["id"] == token && ops["revokedAt"].is_string(), "{ops}");
+        assert!(!exports(home).concat().contains(&one[1]));
+        assert!(exports(home).concat().contains(&named[1]));
+        assert!(home.output_of(&["verify"]).starts_with("Sound: "));
     });
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use entity::UserId;
+use entity::attribute::AttributeType;
 use entity::integration_run::{self, RunState};
 use roster::directory::csv::ImportOptions;
 use roster::directory::{
-    Directory, Error, NewOrgUnit, OrgUnitChange, Range, Subject, SyncMode, UndoOptions, UserChange,
+    Directory, Error, NewAttribute, NewOrgUnit, OrgUnitChange, Range, Subject, SyncMode, UndoOptions, UserChange,
 };
 use roster::index::AccountBy;
 use roster::value::GlobalId;
@@ -15,7 +16,9 @@ use serde_json::{Value as Json, json};
 
 use crate::draft::draft;
 use crate::merge::merge;
-use crate::support::{Home, Site, account, cast, export, filter, in_each_home, me, on_each, unit, user, violations};
+use crate::support::{
+    Home, Site, account, cast, ended, export, filter, in_each_home, me, on_each, on_sqlite, unit, user, violations,
+};
 
 /// What only the person's values have in them.
 const NEEDLES: [&str; 3] = ["perdita", "perdy", "quill"];
@@ -177,6 +180,7 @@ fn all_that_is_held_on_a_person_is_told_and_then_nowhere() {
 
         let erased = site.erase_user(&me(), id, "PQ@quill.example").await.unwrap();
         assert_eq!((erased.version, erased.accounts, erased.drafts, erased.is_scrubbed), (before + 1, 2, 1, true));
+        assert_eq!(erased.reported_by.iter().map(|tool| &*tool.name).collect::<Vec<_>>(), ["Jira"]);
         assert_eq!(hits(site).await, Vec::<String>::new());
         let said = Directory::verify(site.database(), "2026-01-02T00:00:00Z".parse().unwrap(), None).await.unwrap();
         assert!(said.is_sound(), "{:#?}", said.findings);
@@ -256,6 +260,132 @@ fn what_an_erasure_left_is_part_of_the_chain() {
 }
 
 #[test]
+fn a_person_of_whom_the_log_says_more_than_is_read_at_a_time_is_told_and_erased_whole() {
+    on_each(async |site: &Site| {
+        let id = person(site).await;
+        for number in 0..210 {
+            let change = UserChange { name: Some(format!("Perdita {number}")), ..UserChange::default() };
+            site.update_user(&me(), id, change).await.unwrap();
+        }
+        let data = site.personal_data(id).await.unwrap();
+        let history: Vec<i64> =
+            data["history"].as_array().unwrap().iter().map(|entry| entry["changeset"].as_i64().unwrap()).collect();
+        assert!(history.len() > 210 && history.is_sorted(), "{history:?}");
+        let erased = site.erase_user(&me(), id, EMAIL).await.unwrap();
+        assert!(erased.changes >= history.len() as u64);
+        assert_eq!(hits(site).await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn an_erasure_takes_as_long_as_it_takes() {
+    on_each(async |site: &Site| {
+        if site.database().backend() != DbBackend::Postgres {
+            return;
+        }
+        let id = person(site).await;
+        let write = site.database().begin_side_write().await.unwrap();
+        for sql in [
+            "CREATE FUNCTION no_timeout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ASSERT \
+             current_setting('statement_timeout') = '0'; RETURN NEW; END $$",
+            "CREATE TRIGGER no_timeout BEFORE INSERT ON erased_change FOR EACH ROW EXECUTE FUNCTION no_timeout()",
+        ] {
+            write.execute_unprepared(sql).await.unwrap();
+        }
+        write.commit().await.unwrap();
+        assert!(site.erase_user(&me(), id, EMAIL).await.unwrap().is_scrubbed);
+        let other = site.database().begin_write().await.unwrap();
+        let timeout = Statement::from_string(DbBackend::Postgres, "SHOW statement_timeout");
+        let timeout = other.query_one_raw(timeout).await.unwrap().unwrap();
+        assert_eq!(timeout.try_get_by_index::<String>(0).unwrap(), "1min");
+        other.rollback().await.unwrap();
+    });
+}
+
+#[test]
+fn what_readers_kept_in_the_files_goes_when_they_are_done() {
+    on_sqlite(async |site: &Site| {
+        let id = person(site).await;
+        let reader = site.database().begin_read().await.unwrap();
+        let count = Statement::from_string(DbBackend::Sqlite, "SELECT count(*) FROM change");
+        reader.query_one_raw(count).await.unwrap();
+        let home = Home::new();
+        let mut command = home.command(&["erase", &id.to_global(), "--confirm", EMAIL]);
+        command.env("ROSTER_DATABASE_URL", site.url());
+        let erasing = tokio::task::spawn_blocking(move || ended(command, b""));
+        let erased = erasing.await.unwrap();
+        assert_eq!(erased.code, Some(3), "{}", erased.error);
+        assert!(erased.error.starts_with("the database's files still hold what was erased"), "{}", erased.error);
+        assert_ne!(hits(site).await, Vec::<String>::new());
+        site.tend_erasures().await.unwrap();
+        assert_ne!(site.database().scrub_due().await.unwrap(), 0);
+        reader.rollback().await.unwrap();
+        site.tend_erasures().await.unwrap();
+        assert_eq!(site.database().scrub_due().await.unwrap(), 0);
+        assert_eq!(hits(site).await, Vec::<String>::new());
+        // There is nothing to do any more.
+        let before = site.database().statement_count();
+        site.tend_erasures().await.unwrap();
+        assert_eq!(site.database().statement_count(), before + 1);
+    });
+}
+
+#[test]
+fn what_is_unique_stays_so_where_emails_are_erased() {
+    on_each(async |site: &Site| {
+        let cast = cast(site).await;
+        let emails = ["perdita@quill.example", "pq@quill.example"];
+        let id = user(site, "Perdita", emails[0], json!({})).await;
+        let change = UserChange { further_emails: Some(vec![emails[1].into()]), ..UserChange::default() };
+        site.update_user(&me(), id, change).await.unwrap();
+        let others = [cast.empty, cast.umlaut];
+        let mut accounts = Vec::new();
+        for (other, email) in others.into_iter().zip(emails) {
+            let change = UserChange { attributes: vec![("number".into(), json!(email))], ..UserChange::default() };
+            site.update_user(&me(), other, change).await.unwrap();
+            accounts.push(account(email, &format!("of{}", other.0.simple()), ""));
+        }
+        site.sync_accounts(&me(), cast.slack, accounts, SyncMode::Delta).await.unwrap();
+        for (other, email) in others.into_iter().zip(emails) {
+            let account = site.index().resolve(cast.slack, AccountBy::ExternalId(email)).unwrap().account;
+            site.link_account(&me(), account, other, None).await.unwrap();
+        }
+        site.erase_user(&me(), id, emails[0]).await.unwrap();
+        for user in site.find_users(&others).await.unwrap().values() {
+            assert_eq!(user.row.attributes.get("number"), None);
+            assert_eq!(site.index().accounts_of(user.row.id).len(), if user.row.id == cast.umlaut { 2 } else { 1 });
+        }
+        assert_eq!(hits(site).await, Vec::<String>::new());
+    });
+}
+
+#[test]
+fn a_required_value_that_would_be_empty_is_for_a_person_to_change() {
+    on_each(async |site: &Site| {
+        let contact = NewAttribute {
+            title: "Contact".into(),
+            key: None,
+            r#type: AttributeType::Email,
+            description: String::new(),
+            options: Vec::new(),
+            is_required: true,
+            is_unique: true,
+            readable_by: None,
+            position: None,
+        };
+        site.create_attribute(&me(), contact).await.unwrap();
+        let ann = user(site, "Ann", "ann@corp.example", json!({ "contact": "desk@corp.example" })).await;
+        let bob = user(site, "Bob", "bob@corp.example", json!({ "contact": "ann@corp.example" })).await;
+        let refused = site.erase_user(&me(), ann, "ann@corp.example").await.unwrap_err();
+        assert!(matches!(&refused, Error::InUse { by, .. } if by.contains(&bob.to_global())), "{refused}");
+        let change =
+            UserChange { attributes: vec![("contact".into(), json!("else@corp.example"))], ..UserChange::default() };
+        site.update_user(&me(), bob, change).await.unwrap();
+        site.erase_user(&me(), ann, "ann@corp.example").await.unwrap();
+    });
+}
+
+#[test]
 fn a_person_is_erased_over_graphql_and_from_the_command_line() {
     in_each_home(|home: &Home| {
         home.run(&["demo", "--users", "30"]);
@@ -265,13 +395,16 @@ fn a_person_is_erased_over_graphql_and_from_the_command_line() {
         let data = server.ask("query($id: ID!) { personalData(userId: $id) }", json!({ "id": one["id"] }));
         assert_eq!(data["personalData"]["user"]["email"], one["email"]);
         let erase = "mutation($id: ID!, $email: String!) {
-            eraseUser(input: { id: $id, confirmEmail: $email }) { erasedUserId version changeCount isScrubbed }
+            eraseUser(input: { id: $id, confirmEmail: $email }) {
+                erasedUserId version changeCount isScrubbed reportedBy { name }
+            }
         }";
         let wrong = server.refusal(&server.operation(erase, json!({ "id": one["id"], "email": other["email"] })));
         assert_eq!(wrong["extensions"]["code"], "INVALID_INPUT");
         let done = server.ask(erase, json!({ "id": one["id"], "email": one["email"] }));
         assert_eq!(done["eraseUser"]["erasedUserId"], one["id"]);
         assert_eq!(done["eraseUser"]["isScrubbed"], true);
+        assert!(done["eraseUser"]["reportedBy"][0]["name"].is_string(), "{done}");
         assert_eq!(
             server.ask("query($id: ID!) { user(id: $id) { id } }", json!({ "id": one["id"] }))["user"],
             Json::Null
@@ -284,6 +417,7 @@ fn a_person_is_erased_over_graphql_and_from_the_command_line() {
         assert_eq!((refused.code, refused.output.as_str()), (Some(2), ""));
         let erased = home.output_of(&["erase", email, "--confirm", email]);
         assert!(erased.starts_with("Erased, in changeset "), "{erased}");
+        assert!(erased.contains("\nErase the accounts in "), "{erased}");
         assert!(home.output_of(&["verify"]).starts_with("Sound: "));
         assert!(!home.exported(&[]).contains(email));
     });

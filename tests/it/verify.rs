@@ -4,18 +4,24 @@
 use std::time::Duration;
 
 use entity::UserId;
+use entity::attribute::AttributeType;
+use entity::integration::IntegrationKind;
 use roster::database::{Database, Options};
 use roster::directory::csv::ImportOptions;
-use roster::directory::{Clock, Directory, Finding, Head, Range};
+use roster::directory::{Clock, Directory, Finding, Head, NewAttribute, Range, SyncMode};
+use roster::index::AccountBy;
 use roster::value::GlobalId;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    Statement,
+};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use crate::support::{Served, Site, cast, import, in_each_home, on_each, on_places, user};
+use crate::support::{Served, Site, account, cast, import, in_each_home, integration, me, on_each, on_places, user};
 
 /// The tables that tests damage.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "user",
     "user_email",
     "user_merged_id",
@@ -27,6 +33,7 @@ const TABLES: [&str; 14] = [
     "association_rules",
     "changeset",
     "change",
+    "erased_change",
     "import_draft",
     "integration_run",
     "merge_decision",
@@ -112,11 +119,6 @@ fn each_damage_is_found_and_its_row_is_named() {
             format!("UPDATE integration_account SET {column} = {value} WHERE id = {}", vandal.id(account.0))
         };
         let slack = vandal.id(cast.slack.0);
-        let draft = format!(
-            "INSERT INTO import_draft (id, kind, state, actor, file_name, file_bytes, file_sha256, options, rows_done, \
-             rows_total, leased_until, attempts, created_at, updated_at) VALUES ({new}, 'USERS', 'APPLYING', 'x', 'x', 0, \
-             'x', '{{}}', 0, 0, '2020-01-01 00:00:00+00:00', 1, '2020-01-01 00:00:00+00:00', '2020-01-01 00:00:00+00:00')"
-        );
         let decision = "INSERT INTO merge_decision (low, high, decision, decided_by, decided_at, changeset_number) VALUES \
                         ('a', 'b', 'ACCEPTED', 'x', '2020-01-01 00:00:00+00:00', 900)";
         let cases: Vec<(String, &str, String, &str)> = vec![
@@ -198,9 +200,9 @@ fn each_damage_is_found_and_its_row_is_named() {
             (values(cast.empty, json!({ "number": "001" })), "user", cast.empty.to_global(), "NOT_UNIQUE"),
             (
                 "UPDATE attribute SET is_required = true WHERE key = 'level'".into(),
-                "user",
-                cast.empty.to_global(),
-                "REQUIRED",
+                "attribute",
+                site.index().attribute("level").unwrap().id.to_global(),
+                "DIFFERENT",
             ),
             ("DELETE FROM attribute WHERE key = 'email'".into(), "attribute", "email".into(), "MISSING"),
             (
@@ -247,7 +249,6 @@ fn each_damage_is_found_and_its_row_is_named() {
             (unit("scope = 'PARENT'", cast.guests), "org_unit", cast.guests.to_global(), "SCOPE"),
             (unit("name_key = 'other'", cast.guests), "org_unit", cast.guests.to_global(), "KEY"),
             (unit("name = 'Engineering'", cast.guests), "org_unit", cast.guests.to_global(), "DOUBLE"),
-            (draft, "import_draft", entity::ImportDraftId(Uuid::from_u128(0xbeef)).to_global(), "LEFT"),
             (decision.into(), "merge_decision", "a/b".into(), "ORPHAN"),
             ("UPDATE changeset SET undoes = 9 WHERE number = 2".into(), "changeset", "2".into(), "UNDOES"),
             ("UPDATE changeset SET kind = 'ODD' WHERE number = 2".into(), "changeset", "2".into(), "UNREADABLE"),
@@ -344,6 +345,108 @@ fn whatever_is_done_to_the_log_is_found() {
             vandal.mend().await;
         }
         vandal.close().await;
+    });
+}
+
+#[test]
+fn no_note_of_an_erasure_hides_an_edit() {
+    on_each(async |site: &Site| {
+        let cast = cast(site).await;
+        let bob = user(site, "Bob", "bob-two@corp.example", json!({})).await;
+        let erasure = site.erase_user(&me(), bob, "bob-two@corp.example").await.unwrap().version;
+        user(site, "Late", "late@corp.example", json!({})).await;
+        let last = site.version();
+        let vandal = Vandal::new(site.url()).await;
+        let edited = |noun, record: Uuid, changeset| {
+            let change = chain::Change {
+                changeset,
+                position: 0,
+                noun,
+                record: record.as_bytes(),
+                salt: b"salt",
+                before: None,
+                after: Some("{}"),
+            };
+            let digest = change.digest().map(|byte| format!("{byte:02x}")).concat();
+            let (salt, digest) = match vandal.0.get_database_backend() {
+                DbBackend::Postgres => ("'\\x73616c74'".to_owned(), format!("'\\x{digest}'")),
+                _ => ("x'73616c74'".to_owned(), format!("x'{digest}'")),
+            };
+            let edit = format!(
+                "UPDATE change SET before = NULL, after = '{{}}', salt = {salt} WHERE changeset_number = {changeset} AND \
+                 position = 0"
+            );
+            (edit, digest)
+        };
+        let late = site.find_user("late@corp.example").unwrap();
+        let ann = entity::change::Entity::find()
+            .filter(entity::change::Column::RecordId.eq(cast.two_teams.0))
+            .order_by_asc(entity::change::Column::ChangesetNumber)
+            .one(site.database().readers())
+            .await
+            .unwrap()
+            .unwrap();
+        let early = ann.changeset_number;
+        assert!(early < erasure && erasure < last && ann.position == 0);
+        for (record, number, by, table, row, code) in [
+            (cast.two_teams, early, 0, "erased_change", format!("0/{early}/0"), "STRAY"),
+            (cast.two_teams, early, last + 9, "erased_change", format!("{}/{early}/0", last + 9), "STRAY"),
+            // One that erased nobody.
+            (cast.two_teams, early, last, "erased_change", format!("{last}/{early}/0"), "STRAY"),
+            // One that erased somebody before.
+            (late, last, erasure, "erased_change", format!("{erasure}/{last}/0"), "STRAY"),
+            // One that erased somebody else: it has a digest of whom.
+            (cast.two_teams, early, erasure, "changeset", erasure.to_string(), "CHAIN"),
+        ] {
+            let (edit, digest) = edited("USER", record.0, number);
+            assert_eq!(vandal.run(&edit).await, 1);
+            let hide = format!("INSERT INTO erased_change VALUES ({by}, {number}, 0, {digest})");
+            assert_eq!(vandal.run(&hide).await, 1);
+            let found = findings(site, None).await;
+            let has = |table, row: &str, code| {
+                found.iter().any(|found| (found.table, &*found.row, found.code) == (table, row, code))
+            };
+            assert!(has(table, &row, code), "{table} {row} {code} is not in {found:#?}");
+            if code == "STRAY" {
+                assert!(has("change", &format!("{number}/0"), "EDITED"), "{found:#?}");
+            }
+            vandal.mend().await;
+        }
+        assert!(findings(site, None).await.is_empty());
+        vandal.close().await;
+    });
+}
+
+#[test]
+fn users_made_from_accounts_need_no_values_also_when_a_person_takes_them() {
+    on_each(async |site: &Site| {
+        let badge = NewAttribute {
+            title: "Badge".into(),
+            key: None,
+            r#type: AttributeType::Text,
+            description: String::new(),
+            options: Vec::new(),
+            is_required: true,
+            is_unique: false,
+            readable_by: None,
+            position: None,
+        };
+        site.create_attribute(&me(), badge).await.unwrap();
+        let jira = integration(site, IntegrationKind::Jira, "Jira").await;
+        let accounts = vec![
+            account("1", "dee", "dee@corp.example"),
+            account("2", "eve", "eve@corp.example"),
+            account("3", "x", ""),
+        ];
+        site.sync_accounts(&me(), jira, accounts, SyncMode::Full).await.unwrap();
+        let [dee, eve] = ["dee@corp.example", "eve@corp.example"].map(|email| site.find_user(email).unwrap());
+        site.lock_user(&me(), dee, true, None).await.unwrap();
+        let loose = site.index().resolve(jira, AccountBy::ExternalId("3")).unwrap().account;
+        site.link_account(&me(), loose, eve, None).await.unwrap();
+        for user in site.find_users(&[dee, eve]).await.unwrap().values() {
+            assert_eq!((user.row.is_automatic, &user.row.attributes), (false, &json!({})));
+        }
+        assert_eq!(findings(site, None).await, []);
     });
 }
 

@@ -11,7 +11,7 @@ use entity::{
 use futures_util::TryStreamExt;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityName, EntityTrait};
 
-use super::without_timeout;
+use crate::database::without_timeout;
 use crate::directory::changeset::Statements;
 use crate::directory::error::Result;
 use crate::directory::verify::as_text;

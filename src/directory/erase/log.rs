@@ -3,15 +3,34 @@
 
 use entity::{change, erased_change};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
+};
 use uuid::Uuid;
 
 use super::person::Person;
 use crate::directory::changeset::{Changeset, Statements, digest_of};
 use crate::directory::error::{Error, Result};
 
-/// Rows that are rewritten at a time.
+/// Rows that are read and rewritten at a time.
 const ROWS: u64 = 200;
+
+/// The next rows of the log after a place that are about some records, in their order.
+pub(super) async fn about(
+    from: &DatabaseTransaction,
+    records: &[Uuid],
+    after: Option<(i64, i64)>,
+) -> Result<Vec<change::Model>> {
+    let place = Expr::tuple([change::Column::ChangesetNumber, change::Column::Position].map(Expr::column));
+    let (number, position) = after.unwrap_or((0, -1));
+    let rows = change::Entity::find()
+        .filter(change::Column::RecordId.is_in(records.iter().copied()))
+        .filter(place.gt(Expr::tuple([number, position].map(Expr::value))))
+        .order_by_asc(change::Column::ChangesetNumber)
+        .order_by_asc(change::Column::Position)
+        .limit(ROWS);
+    Ok(rows.all(from).await?)
+}
 
 /// Rewrites the log, with what the changeset that erases has logged itself. Gives how many rows that were, and the digest
 /// of what it left of them.
@@ -19,19 +38,11 @@ pub(super) async fn rewrite(changeset: &Changeset, person: &Person) -> Result<(u
     let from = changeset.transaction();
     let own: Vec<Uuid> = person.users.union(&person.accounts).copied().collect();
     for ids in own.chunks(1_000) {
-        let mut place = (0, -1);
+        let mut place = None;
         loop {
-            let of = Expr::tuple([change::Column::ChangesetNumber, change::Column::Position].map(Expr::column));
-            let rows = change::Entity::find()
-                .filter(change::Column::RecordId.is_in(ids.iter().copied()))
-                .filter(of.gt(Expr::tuple([place.0, place.1].map(Expr::value))))
-                .order_by_asc(change::Column::ChangesetNumber)
-                .order_by_asc(change::Column::Position)
-                .limit(ROWS)
-                .all(from)
-                .await?;
+            let rows = about(from, ids, place).await?;
             let Some(last) = rows.last() else { break };
-            place = (last.changeset_number, last.position);
+            place = Some((last.changeset_number, last.position));
             let rows = rows.into_iter().filter(|row| row.before.is_some() || row.after.is_some());
             let rows = rows.map(|row| change::Model { before: None, after: None, ..row });
             write(changeset, rows.collect()).await?;

@@ -11,17 +11,21 @@ mod person;
 mod subject;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use entity::changeset::ChangesetKind;
-use entity::integration_account::AssociationRule;
-use entity::{IntegrationAccountId, UserId, integration_account};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, Statement};
+use entity::integration_account::{AccountStatus, AssociationRule};
+use entity::{IntegrationAccountId, UserId, integration, integration_account};
+use futures_util::TryStreamExt;
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbBackend, Statement, StreamTrait};
 use uuid::Uuid;
 
 use super::changeset::Changeset;
 use super::error::{Error, Result};
+use super::verify::sound_value;
 use super::{Actor, Directory};
-use crate::record::Record;
+use crate::database::{set_scrub_due, without_timeout};
+use crate::record::{Record, UserRecord};
 use crate::value::{Email, GlobalId};
 pub(super) use log::{digest, refuse_erased};
 use person::{Person, stands_in};
@@ -30,7 +34,7 @@ use person::{Person, stands_in};
 pub const ERASED: &str = "erased@erased.invalid";
 
 /// What was erased.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Erased {
     /// The changeset.
     pub version: i64,
@@ -40,8 +44,11 @@ pub struct Erased {
     pub accounts: u64,
     /// Import drafts that went, since their files or rows named the person.
     pub drafts: u64,
+    /// Integrations whose tools had an account of theirs when they were last read, in their order. Where the tool still
+    /// has it, the next sync makes a user of it again.
+    pub reported_by: Vec<Arc<integration::Model>>,
     /// Whether the database has given up what stood in its files. Where it has not, since somebody reads or writes, it
-    /// does so later: SQLite with the next erasure, PostgreSQL by itself.
+    /// does so later: SQLite when a server finds nobody reading or with the next erasure, PostgreSQL by itself.
     pub is_scrubbed: bool,
 }
 
@@ -53,6 +60,7 @@ impl Directory {
     /// theirs, where another record that only a person can change does, or where a required value names the user.
     pub async fn erase_user(&self, actor: &Actor, id: UserId, confirm_email: &str) -> Result<Erased> {
         let mut changeset = self.begin(ChangesetKind::Erase, actor).await?;
+        without_timeout(changeset.transaction()).await?;
         let id = self.current_user(id);
         let user = changeset.user(id).await?;
         let is_theirs = Email::parse(confirm_email).is_ok_and(|email| user.emails().any(|own| own == email.as_str()));
@@ -68,6 +76,7 @@ impl Directory {
         let drafts = beside::erase(changeset.transaction(), &person).await?;
         let (changes, digest) = log::rewrite(&changeset, &person).await?;
         changeset.erased = Some(digest);
+        set_scrub_due(changeset.transaction(), changeset.number()).await?;
         let version = changeset.commit().await?;
         self.forget_past();
         let is_scrubbed = match self.database().scrub().await {
@@ -77,24 +86,39 @@ impl Directory {
                 false
             }
         };
-        Ok(Erased { version, changes, accounts, drafts, is_scrubbed })
+        let is_active = |account: &&integration_account::Model| account.status == AccountStatus::Active;
+        let tools: HashSet<_> = accounts.iter().filter(is_active).map(|account| account.integration_id).collect();
+        let reported_by = self.index().integrations().iter().filter(|row| tools.contains(&row.id)).cloned().collect();
+        Ok(Erased { version, changes, accounts: accounts.len() as u64, drafts, reported_by, is_scrubbed })
+    }
+
+    /// Has the database give up what was erased where it could not then. To be called every few seconds by whoever serves.
+    ///
+    /// # Errors
+    /// Where the database is busy or away.
+    pub async fn tend_erasures(&self) -> Result<()> {
+        let due = self.database().scrub_due().await?;
+        if due > 0 && self.database().scrub().await? {
+            tracing::info!("the database's files no longer hold what was erased up to changeset {due}");
+        }
+        Ok(())
     }
 }
 
 impl Changeset {
-    /// Deletes the person's accounts.
-    async fn erase_accounts(&mut self, person: &Person) -> Result<u64> {
-        let mut count = 0;
+    /// Deletes the person's accounts, and gives them.
+    async fn erase_accounts(&mut self, person: &Person) -> Result<Vec<integration_account::Model>> {
+        let mut erased = Vec::new();
         let ids: Vec<Uuid> = person.accounts.iter().copied().collect();
         for some in ids.chunks(1_000) {
             let ids = some.iter().copied().map(IntegrationAccountId);
             let condition = Condition::all().add(integration_account::Column::Id.is_in(ids));
             for account in self.accounts(condition).await? {
-                count += 1;
+                erased.push(account.clone());
                 self.put(Some(Record::IntegrationAccount(account)), None);
             }
         }
-        Ok(count)
+        Ok(erased)
     }
 
     /// Takes the person's emails out of what others have; refuses where only a person can say what is to stand there.
@@ -133,8 +157,41 @@ impl Changeset {
         for before in changed {
             let json = before.to_json().map_err(Error::internal)?;
             let Some(without) = person.without(&json)? else { continue };
-            let after = Record::from_json(before.id().noun(), &without).map_err(Error::internal)?;
+            let mut after = Record::from_json(before.id().noun(), &without).map_err(Error::internal)?;
+            match (&before, &mut after) {
+                (Record::User(before), Record::User(after)) => self.keep_values_sound(before, after)?,
+                (Record::IntegrationAccount(before), Record::IntegrationAccount(after))
+                    if before.external_id != after.external_id =>
+                {
+                    // No two of an integration have the same.
+                    after.external_id = Some(format!("{ERASED} {}", after.id.to_global()));
+                }
+                _ => {}
+            }
             self.put(Some(before), Some(after));
+        }
+        Ok(())
+    }
+
+    /// Empties the values of another user in which [`ERASED`] cannot stand, since they are unique, or are none with it.
+    fn keep_values_sound(&self, before: &UserRecord, after: &mut UserRecord) -> Result<()> {
+        let index = self.directory().index();
+        let Some(values) = after.row.attributes.as_object_mut() else { return Ok(()) };
+        for attribute in index.attributes() {
+            let Some(value) = values.get(&attribute.key) else { continue };
+            let is_as_it_was = before.row.attributes.get(&attribute.key) == Some(value);
+            if is_as_it_was || !attribute.is_unique && sound_value(attribute, value).is_some() {
+                continue;
+            }
+            if attribute.is_required {
+                let by = format!(
+                    "user {}, whose required value of `{}` has an email of theirs; change that first",
+                    after.row.id.to_global(),
+                    attribute.key
+                );
+                return Err(Error::InUse { noun: UserId::NOUN, key: "to be erased".into(), by });
+            }
+            values.remove(&attribute.key);
         }
         Ok(())
     }
@@ -150,7 +207,7 @@ impl Changeset {
 
 /// The keys of rows in which one of some texts stands, and not as a part of something longer; in the order of the keys.
 async fn rows(
-    from: &impl ConnectionTrait,
+    from: &DatabaseTransaction,
     table: &str,
     key: &str,
     columns: &[String],
@@ -161,7 +218,8 @@ async fn rows(
     let all = columns.join(" || ' ' || ");
     let sql = format!("SELECT {key}, {all} FROM \"{table}\" WHERE {condition} ORDER BY {key}");
     let mut found = Vec::new();
-    for row in from.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await? {
+    let mut rows = from.stream_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    while let Some(row) = rows.try_next().await? {
         let text = without_escapes(&row.try_get_by_index::<String>(1)?);
         if texts.iter().any(|word| stands_in(&text, word)) {
             found.push(row.try_get_by_index(0)?);

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use entity::UserId;
 use entity::change::{self, Noun};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, Statement};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
+use super::log::about;
 use super::{ERASED, holds, lower};
 use crate::directory::Directory;
 use crate::directory::error::{Error, Result};
@@ -46,9 +47,14 @@ impl Person {
             let known = (person.users.len(), person.accounts.len(), person.emails.len());
             let own: Vec<Uuid> = person.users.union(&person.accounts).copied().collect();
             for some in own.chunks(1_000) {
-                let rows = change::Entity::find().filter(change::Column::RecordId.is_in(some.iter().copied()));
-                for row in rows.all(from).await? {
-                    person.learn(directory, &row)?;
+                let mut place = None;
+                loop {
+                    let rows = about(from, some, place).await?;
+                    let Some(last) = rows.last() else { break };
+                    place = Some((last.changeset_number, last.position));
+                    for row in &rows {
+                        person.learn(directory, row)?;
+                    }
                 }
             }
             let mut place = None;

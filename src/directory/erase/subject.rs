@@ -1,11 +1,14 @@
 //! All that is held on one person, as one document.
 
+use std::collections::{HashMap, HashSet};
+
 use entity::{UserId, change, changeset, import_draft, merge_decision};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{beside, person::Person};
+use super::{beside, log::about, person::Person};
+use crate::database::without_timeout;
 use crate::directory::error::{Error, Result};
 use crate::directory::{Directory, fetch, missing};
 use crate::index::Reason;
@@ -21,6 +24,7 @@ impl Directory {
     pub async fn personal_data(&self, id: UserId) -> Result<Json> {
         let id = self.current_user(id);
         let (from, index) = self.begin_read_at().await?;
+        without_timeout(&from).await?;
         let user = fetch::users(&from, &[id]).await?.remove(&id).ok_or_else(|| missing(id))?;
         let person = Person::find(self, &from, &user).await?;
         let mut accounts = Vec::new();
@@ -30,27 +34,17 @@ impl Directory {
         }
         let own: Vec<Uuid> = person.users.union(&person.accounts).copied().collect();
         let (mut history, mut mentions) = (Vec::new(), Vec::new());
-        let rows = change::Entity::find()
-            .filter(change::Column::RecordId.is_in(own))
-            .order_by_asc(change::Column::ChangesetNumber)
-            .order_by_asc(change::Column::Position);
-        for row in rows.all(&from).await? {
-            let made = changeset::Entity::find_by_id(row.changeset_number).one(&from).await?;
-            let shown = |json: &Option<String>| -> Result<Option<Json>> {
-                let Some(json) = json else { return Ok(None) };
-                self.show(&Record::from_json(row.noun, json).map_err(Error::internal)?).map(Some)
-            };
-            history.push(json!({
-                "changeset": row.changeset_number,
-                "kind": made.as_ref().map(|made| made.kind),
-                "actor": made.as_ref().map(|made| &made.actor),
-                "createdAt": made.as_ref().map(|made| made.created_at),
-                "noun": row.noun,
-                "recordId": RecordId::new(row.noun, row.record_id).to_global(),
-                "before": shown(&row.before)?,
-                "after": shown(&row.after)?,
-            }));
+        for ids in own.chunks(1_000) {
+            let mut place = None;
+            loop {
+                let rows = about(&from, ids, place).await?;
+                let Some(last) = rows.last() else { break };
+                place = Some((last.changeset_number, last.position));
+                history.extend(self.told(&from, &rows).await?);
+            }
         }
+        history.sort_by_key(|(place, _)| *place);
+        let history: Vec<Json> = history.into_iter().map(|(_, entry)| entry).collect();
         let mut place = None;
         loop {
             let rows = person.page(&from, place, true).await?;
@@ -94,5 +88,31 @@ impl Directory {
                 "createdAt": row.created_at,
             })).collect::<Vec<_>>(),
         }))
+    }
+
+    /// Rows of the log as they are told, each with its place.
+    async fn told(&self, from: &DatabaseTransaction, rows: &[change::Model]) -> Result<Vec<((i64, i64), Json)>> {
+        let numbers: HashSet<i64> = rows.iter().map(|row| row.changeset_number).collect();
+        let made = changeset::Entity::find().filter(changeset::Column::Number.is_in(numbers)).all(from).await?;
+        let made: HashMap<i64, changeset::Model> = made.into_iter().map(|made| (made.number, made)).collect();
+        let shown = |noun, json: &Option<String>| -> Result<Option<Json>> {
+            let Some(json) = json else { return Ok(None) };
+            self.show(&Record::from_json(noun, json).map_err(Error::internal)?).map(Some)
+        };
+        let told = rows.iter().map(|row| {
+            let made = made.get(&row.changeset_number);
+            let entry = json!({
+                "changeset": row.changeset_number,
+                "kind": made.map(|made| made.kind),
+                "actor": made.map(|made| &made.actor),
+                "createdAt": made.map(|made| made.created_at),
+                "noun": row.noun,
+                "recordId": RecordId::new(row.noun, row.record_id).to_global(),
+                "before": shown(row.noun, &row.before)?,
+                "after": shown(row.noun, &row.after)?,
+            });
+            Ok(((row.changeset_number, row.position), entry))
+        });
+        told.collect()
     }
 }

@@ -1,19 +1,13 @@
 //! What refers to what is not there, and the tables beside the directory: drafts, runs, credentials, decisions.
 
-use entity::import_draft::{self, DraftState};
-use entity::integration_run::{self, RunState};
 use entity::{
-    import_draft_change, import_draft_chunk, import_draft_problem, integration_credential, integration_state,
-    merge_decision,
+    import_draft, import_draft_change, import_draft_chunk, import_draft_problem, integration_credential,
+    integration_run, integration_state, merge_decision,
 };
 use sea_orm::{ConnectionTrait, Statement};
 
 use super::rows::{Rows, as_text, shown};
 use super::{Result, Verify};
-use crate::value::GlobalId;
-
-/// How long nobody may have taken over a job before it is told: a server does so within seconds.
-const LEFT: chrono::Duration = chrono::Duration::hours(1);
 
 /// A column that names a row of another table.
 struct Reference {
@@ -65,7 +59,8 @@ impl Verify {
             self.reference(reference).await?;
         }
         self.merged_ids().await?;
-        self.jobs().await?;
+        self.readable::<import_draft::Entity>().await?;
+        self.readable::<integration_run::Entity>().await?;
         self.readable::<import_draft_chunk::Entity>().await?;
         self.readable::<import_draft_change::Entity>().await?;
         self.readable::<import_draft_problem::Entity>().await?;
@@ -104,39 +99,6 @@ impl Verify {
             self.said.add("user_merged_id", shown("user", &row), "MERGED", message, TAKE_OUT);
         }
         Ok(())
-    }
-
-    /// Drafts and runs that nobody works on any more, although they say so.
-    async fn jobs(&mut self) -> Result<()> {
-        let mend = "start the server, which takes it over, or ends it";
-        let left = self.now - LEFT;
-        let mut drafts = Rows::<import_draft::Entity>::all();
-        loop {
-            let some = drafts.next(self).await?;
-            if some.is_empty() {
-                break;
-            }
-            for row in some {
-                let is_at_work = matches!(row.state, DraftState::Comparing | DraftState::Applying);
-                if is_at_work && row.leased_until.is_some_and(|until| until < left) {
-                    let message = "a process works on it that has not been heard of for an hour";
-                    self.said.add("import_draft", row.id.to_global(), "LEFT", message, mend);
-                }
-            }
-        }
-        let mut runs = Rows::<integration_run::Entity>::all();
-        loop {
-            let some = runs.next(self).await?;
-            if some.is_empty() {
-                return Ok(());
-            }
-            for row in some {
-                if row.state == RunState::Running && row.leased_until.is_some_and(|until| until < left) {
-                    let message = "a process works on it that has not been heard of for an hour";
-                    self.said.add("integration_run", row.id.to_global(), "LEFT", message, mend);
-                }
-            }
-        }
     }
 
     /// Reads a table that has nothing to look at but that it can be read.

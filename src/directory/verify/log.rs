@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use entity::changeset::ChangesetKind;
 use entity::erased_change::{self, Column};
 use entity::{change, changeset};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use uuid::Uuid;
 
 use super::rows::Rows;
@@ -74,7 +74,8 @@ impl Verify {
         if let Some(expected) = expected {
             self.expect(expected).await?;
         }
-        self.undone().await
+        self.undone().await?;
+        self.stray_erasures().await
     }
 
     /// Looks at one changeset and its changes.
@@ -124,10 +125,30 @@ impl Verify {
         // A later erasure comes after, and counts.
         let rows = erased_change::Entity::find()
             .filter(of.clone().gte(place(first)).and(of.lte(place(last))))
+            .filter(is_of_erasure())
             .order_by_asc(Column::Erasure)
             .all(&self.transaction)
             .await?;
         Ok(rows.into_iter().map(|row| ((row.changeset_number, row.position), row.digest)).collect())
+    }
+
+    /// Notes of erased rows that are of no erasure. Of those that are, the erasure's own digest tells.
+    async fn stray_erasures(&mut self) -> Result<()> {
+        let strays: Vec<(i64, i64, i64)> = erased_change::Entity::find()
+            .select_only()
+            .columns([Column::Erasure, Column::ChangesetNumber, Column::Position])
+            .filter(is_of_erasure().not())
+            .order_by_asc(Column::Erasure)
+            .limit(1_000)
+            .into_tuple()
+            .all(&self.transaction)
+            .await?;
+        for (erasure, number, position) in strays {
+            let name = format!("{erasure}/{number}/{position}");
+            let message = "it says that a changeset erased that change which is no erasure, or comes before it";
+            self.said.add("erased_change", name, "STRAY", message, MEND);
+        }
+        Ok(())
     }
 
     fn stray(&mut self, change: &change::Model) {
@@ -168,4 +189,14 @@ impl Verify {
     pub(super) fn made(rows: &[change::Model]) -> impl Iterator<Item = (change::Noun, Uuid)> {
         rows.iter().filter(|row| row.after.is_some()).map(|row| (row.noun, row.record_id))
     }
+}
+
+/// Whether a note of an erased row names a changeset that erases, and not one before the row.
+fn is_of_erasure() -> SimpleExpr {
+    let erasures = changeset::Entity::find()
+        .select_only()
+        .column(changeset::Column::Number)
+        .filter(changeset::Column::Kind.eq(ChangesetKind::Erase));
+    let is_later = Expr::col(Column::Erasure).gte(Expr::col(Column::ChangesetNumber));
+    Column::Erasure.in_subquery(erasures.into_query()).and(is_later)
 }

@@ -18,13 +18,14 @@ mod units;
 mod users;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::error::{Error, Result};
 use super::{Directory, hex};
-use crate::database::{Database, own_check};
+use crate::database::{Database, own_check, without_timeout};
 use catalogue::Catalogue;
 pub(super) use rows::{as_text, shown};
+pub(super) use users::sound_value;
 
 /// The most findings that are told; all are counted.
 const TOLD: usize = 1_000;
@@ -137,9 +138,7 @@ impl Directory {
         now: DateTime<Utc>,
         head: Option<&Head>,
     ) -> Result<(Verification, DatabaseTransaction)> {
-        if transaction.get_database_backend() == DbBackend::Postgres {
-            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
-        }
+        without_timeout(&transaction).await?;
         let mut verify = Verify { transaction, said: Verification::default(), version: 0, now };
         verify.own_check().await?;
         verify.log(head).await?;

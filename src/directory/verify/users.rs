@@ -142,13 +142,6 @@ impl Verify {
                 seen.named.entry(key).or_default().insert(id, named);
             }
         }
-        // One that was made from an account needs no value until somebody changes it.
-        for (key, attribute) in seen.attributes.iter().filter(|_| !user.row.is_automatic) {
-            if attribute.is_required && !values.contains_key(*key) {
-                let message = format!("it has no value of `{key}`, which is required");
-                self.said.add(TABLE, name.clone(), "REQUIRED", message, "give it one");
-            }
-        }
     }
 
     /// Whether those are there whom some users name.
@@ -213,7 +206,7 @@ impl Verify {
 }
 
 /// The value that is stored, if it is one of the attribute's, in its canonical form.
-fn sound_value(attribute: &attribute::Model, stored: &Json) -> Option<Value> {
+pub(in crate::directory) fn sound_value(attribute: &attribute::Model, stored: &Json) -> Option<Value> {
     let value = Value::from_stored(attribute.r#type, stored)?;
     let is_sound = if attribute.r#type == AttributeType::User {
         value.to_stored() == *stored

@@ -63,7 +63,7 @@ pub(crate) struct Integration(pub Arc<integration::Model>, pub At);
 
 impl Integration {
     /// An integration of now.
-    pub(super) fn new(row: Arc<integration::Model>) -> Self {
+    pub(in crate::graphql) fn new(row: Arc<integration::Model>) -> Self {
         Self(row, At::Now)
     }
 }

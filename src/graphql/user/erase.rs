@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
+use crate::graphql::integration::Integration;
 use crate::graphql::scalar::{Json, parse_id, to_id};
 
 /// Whom to erase.
@@ -28,8 +29,11 @@ pub(crate) struct EraseUserPayload {
     change_count: u64,
     /// How many import drafts went, since their files or rows named the person.
     import_draft_count: u64,
-    /// Whether the database has given up what stood in its files. Where it has not, since somebody was reading, it does so
-    /// with the next erasure.
+    /// Integrations whose tools had an account of the person when they were last read. Where the tool still has it, the next
+    /// sync makes a user of it again: erase there, too.
+    reported_by: Vec<Integration>,
+    /// Whether the database has given up what stood in its files. Where it has not, since somebody was reading, the server
+    /// has it do so as soon as nobody is.
     is_scrubbed: bool,
 }
 
@@ -69,6 +73,7 @@ impl EraseMutation {
             account_count: erased.accounts,
             change_count: erased.changes,
             import_draft_count: erased.drafts,
+            reported_by: erased.reported_by.into_iter().map(Integration::new).collect(),
             is_scrubbed: erased.is_scrubbed,
         })
     }

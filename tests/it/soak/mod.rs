@@ -1,8 +1,9 @@
-//! The long form of `kill`, of random drafts and of imports that race, and the memory that large files take. `make soak` says how large; without that nothing is
-//! done here.
+//! The long form of `kill`, of random drafts and of imports that race, the memory that large files take, and a database that
+//! restarts. `make soak` says how large; without that nothing is done here.
 
 mod memory;
 mod random;
+mod restart;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
