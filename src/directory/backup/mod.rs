@@ -14,8 +14,9 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, Pagi
 
 use super::error::{Error, Result};
 use super::verify::Head;
-use super::{Directory, Verification, hex};
+use super::{Directory, Verification};
 use crate::database::{Database, OpenError, Options};
+use crate::value::hex;
 
 pub use file::NotWhole;
 

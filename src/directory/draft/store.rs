@@ -19,7 +19,8 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::directory::csv::{ChangeKind, Problem, RowChange};
 use crate::directory::history::{ChangePage, Range, page};
-use crate::directory::{Directory, Error, Result, hex, lease};
+use crate::directory::{Directory, Error, Result, lease};
+use crate::value::hex;
 
 /// The bytes of one piece of a file.
 const CHUNK: usize = 1 << 20;

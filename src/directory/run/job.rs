@@ -17,8 +17,8 @@ use super::store::{self, ACTIVE, Update};
 use super::{Failure, Run};
 use crate::connector::{self, Credential, Event, Settings};
 use crate::directory::lease::{BEAT, LEASE};
-use crate::directory::{Directory, Error, Result, SyncedAccount, hex};
-use crate::value::GlobalId;
+use crate::directory::{Directory, Error, Result, SyncedAccount};
+use crate::value::{GlobalId, hex};
 
 /// The most accounts of one run.
 const ACCOUNTS: usize = 1_000_000;
