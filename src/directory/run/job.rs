@@ -225,7 +225,7 @@ impl Directory {
             .as_ref()
             .ok_or_else(|| Failure::new("NOT_CONNECTED", "the integration has no settings"))?;
         let settings = Settings::parse(integration.kind, settings, &connectors.policy)?;
-        let credential = self.secret_of(&integration).await?;
+        let credential = self.secret_of(&integration, settings.host()).await?;
         if credential.is_none() && settings.needs_credential() {
             return Err(Failure::new(
                 "NOT_CONNECTED",
