@@ -194,6 +194,10 @@ pub struct Http {
     #[arg(long, env = "ROSTER_MAX_CONNECTIONS", default_value_t = 1024)]
     pub max_connections: u32,
 
+    /// The most requests that are being answered at a time, beside probes; further ones are told at once to try again.
+    #[arg(long, env = "ROSTER_MAX_REQUESTS", default_value_t = 256)]
+    pub max_requests: u32,
+
     /// How long a client may take to send a request's headers, or to begin on a WebSocket, and how long a connection may
     /// stay idle between requests.
     #[arg(long, env = "ROSTER_HEADER_TIMEOUT", value_name = "TIME", value_parser = time, default_value = "10s")]

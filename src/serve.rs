@@ -14,6 +14,7 @@ use crate::database::{Database, Options};
 use crate::directory::csv::{ExportOptions, Style};
 use crate::directory::{self, Clock, Connectors, Directory, Error, IntegrationMeasures, Keys, Measures, Secret};
 use crate::graphql::OtherSignIn;
+use crate::graphql::permission::Permissions;
 use crate::http::{AppState, Backend, Begin, Download, Gauge, Produce, Refused, server};
 use crate::{graphql, telemetry};
 
@@ -104,6 +105,8 @@ async fn open(store: &Store, config: &Config) -> anyhow::Result<Directory> {
 /// One that names the setting at fault.
 pub fn backend(directory: &Directory, config: &Config) -> anyhow::Result<Backend> {
     let issuer = sign_in::issuer(&config.sign_in)?;
+    let permissions =
+        Permissions::of_schema().map_err(|error| anyhow::anyhow!("the schema cannot be read: {error}"))?;
     let other = OtherSignIn(issuer.is_some());
     let schema = graphql::schema();
     let is_told = config.limits.introspection == Switch::On;
@@ -112,6 +115,7 @@ pub fn backend(directory: &Directory, config: &Config) -> anyhow::Result<Backend
     let (streaming, for_streams) = (schema.clone(), directory.clone());
     Ok(Backend {
         authenticate: sign_in::authenticate(directory, issuer),
+        permit: Arc::new(|document, operation, role| permissions.check(document, operation, role)),
         execute: Arc::new(move |request, id| {
             let (schema, directory) = (schema.clone(), for_graphql.clone());
             let response = async move { graphql::execute(&schema, &directory, request.data(id).data(other)).await };

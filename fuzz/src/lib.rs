@@ -214,6 +214,7 @@ pub fn multipart(bytes: &[u8]) {
     });
     let backend = Backend {
         authenticate: Arc::new(|_| Box::pin(async { Err(Denied::unauthenticated("nobody is known")) })),
+        permit: Arc::new(|_, _, _| Ok(())),
         execute: Arc::new(|_, _| Box::pin(async { Response::default() })),
         subscribe: Arc::new(|_, _| unreachable!("no body of parts subscribes")),
         ready: Arc::new(|| Box::pin(async { true })),

@@ -13,9 +13,10 @@ use tempfile::NamedTempFile;
 use super::progress::{BAR, bar};
 use super::report::grouped;
 use super::{EXIT_CODES, Outcome, Setup, note, open_directory, print, print_bytes};
+use crate::directory::Directory;
 use crate::directory::csv::{Delimiter, ExportOptions, Style, split_columns};
-use crate::directory::{Directory, hex};
 use crate::filter::Filter;
+use crate::value::hex;
 
 /// Whom to export, and where to.
 #[derive(Args, Clone, Debug)]

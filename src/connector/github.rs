@@ -35,7 +35,7 @@ const VERIFIED: &str = " organizationVerifiedDomainEmails(login:$organization)";
 #[serde(rename_all = "camelCase")]
 pub struct GitHubSettings {
     organization: String,
-    base_url: BaseUrl,
+    pub(super) base_url: BaseUrl,
 }
 
 impl GitHubSettings {

@@ -26,7 +26,7 @@ const MANNERS: Manners = Manners {
 pub struct GitLabSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<String>,
-    base_url: BaseUrl,
+    pub(super) base_url: BaseUrl,
 }
 
 impl GitLabSettings {

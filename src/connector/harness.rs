@@ -25,7 +25,7 @@ const PAGE: &str = "100";
 #[serde(rename_all = "camelCase")]
 pub struct HarnessSettings {
     account_id: String,
-    base_url: BaseUrl,
+    pub(super) base_url: BaseUrl,
 }
 
 impl HarnessSettings {

@@ -47,7 +47,7 @@ pub enum JiraDeployment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JiraSettings {
-    base_url: BaseUrl,
+    pub(super) base_url: BaseUrl,
     deployment: JiraDeployment,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,

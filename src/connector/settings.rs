@@ -84,6 +84,20 @@ impl Settings {
     pub fn needs_credential(&self) -> bool {
         !matches!(self, Self::Git(_))
     }
+
+    /// The host of the tool; none where it is this machine's disk.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        let base = match self {
+            Self::GitHub(settings) => &settings.base_url,
+            Self::Jira(settings) => &settings.base_url,
+            Self::Slack(settings) => &settings.base_url,
+            Self::Harness(settings) => &settings.base_url,
+            Self::GitLab(settings) => &settings.base_url,
+            Self::Git(_) => return None,
+        };
+        base.0.host_str()
+    }
 }
 
 /// Where a tool's API is: an address without a user, a query or a fragment.

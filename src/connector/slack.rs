@@ -32,7 +32,7 @@ pub struct SlackSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     team: Option<String>,
     include_guests: bool,
-    base_url: BaseUrl,
+    pub(super) base_url: BaseUrl,
 }
 
 impl SlackSettings {

@@ -15,8 +15,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::association::{Ongoing, Stamp};
 use super::error::{Error, Result};
 use super::lock::KeptOut;
-use super::{Actor, Directory, hex};
+use super::{Actor, Directory};
 use crate::record::{Record, RecordId, UserRecord};
+use crate::value::hex;
 
 /// Records that wait in memory before they are written.
 const PENDING: usize = if cfg!(test) { 5 } else { 2_000 };

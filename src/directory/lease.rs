@@ -52,6 +52,11 @@ impl<J: Job> Update<J> {
         Self(J::update_many().filter(J::ID.eq(id)).filter(J::STATE.is_in(states.iter().copied())))
     }
 
+    /// If a column of it still has this value.
+    pub(super) fn having(self, column: J::Column, value: impl Into<Value>) -> Self {
+        Self(self.0.filter(column.eq(value.into())))
+    }
+
     /// If this process has the lease.
     pub(super) fn leased_by(self, worker: Uuid) -> Self {
         Self(self.0.filter(J::WORKER.eq(worker)))

@@ -265,11 +265,6 @@ async fn last_number(connection: &impl ConnectionTrait) -> Result<i64> {
     Ok(number.flatten().unwrap_or(0))
 }
 
-/// Bytes as clients see them, two digits each.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn read_change(row: &change::Model) -> Result<Change> {
     let after = row.after.as_deref().map(|json| Record::from_json(row.noun, json)).transpose();
     Ok(Change { id: RecordId::new(row.noun, row.record_id), after: after.map_err(Error::internal)? })

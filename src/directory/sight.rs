@@ -8,8 +8,10 @@
 use std::ops::Deref;
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
-use super::Directory;
+use entity::import_draft::ImportKind;
+
 use super::csv::ImportOptions;
+use super::{Directory, Error, Result};
 use crate::access::Role;
 use crate::index::Index;
 
@@ -70,6 +72,19 @@ impl Directory {
     /// As whom an import that is made now is read; none for ADMIN.
     pub(super) fn role_of_imports(&self) -> Option<Role> {
         Some(self.1).filter(|role| *role != Role::Admin)
+    }
+
+    /// Refuses what a file may bring only if an ADMIN has it brought: org units, and attributes for its columns.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub(super) fn permit_import(&self, kind: ImportKind, options: &ImportOptions) -> Result<()> {
+        match (self.1, kind) {
+            (Role::Admin, _) => Ok(()),
+            (_, ImportKind::OrgUnits) => Err(Error::Forbidden("an import of org units needs the role ADMIN")),
+            (_, ImportKind::Users) if options.new_attributes.is_empty() => Ok(()),
+            (_, ImportKind::Users) => Err(Error::Forbidden("an import that makes attributes needs the role ADMIN")),
+        }
     }
 
     /// The directory as whoever made an import sees it.

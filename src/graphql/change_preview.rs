@@ -271,12 +271,16 @@ pub(crate) struct ChangePreviewQuery;
 
 #[Object]
 impl ChangePreviewQuery {
-    /// What a change would lead to. It is made and taken back, in its turn with other changes.
+    /// What a change would lead to. It is made and taken back, in its turn with other changes. `updateAttribute` is for the
+    /// role ADMIN: whether a title is free tells of attributes that others may not see.
     async fn preview_change(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The change.")] change: ChangeInput,
     ) -> Result<ChangePreview> {
+        if let ChangeInput::UpdateAttribute(_) = change {
+            ctx.admin("to try out `updateAttribute` needs the role ADMIN")?;
+        }
         let directory = ctx.directory()?;
         let (rehearsal, actor) = (Rehearsal::begin(directory), ctx.actor());
         let made = in_its_own_task(async move {

@@ -76,23 +76,24 @@ pub fn sdl() -> String {
 
 /// Runs one query or mutation on a directory, as fresh as any process has written it before this call.
 ///
-/// Who asks is the [`Principal`] in the request's data, and sees what their role sees; without one, it is everything. The log
-/// names whoever has none `api`.
+/// Who asks is the [`Principal`] in the request's data, and sees what their role sees; without one, nothing is told.
 pub async fn execute(schema: &Schema, directory: &Directory, mut request: Request) -> Response {
-    if let Err(error) = directory.refresh().await {
-        return unreadable(error);
-    }
-    let (asked, role) = (Asked::in_request(&mut request), role(&request));
+    let role = match begin(directory, &request).await {
+        Ok(role) => role,
+        Err(error) => return unreadable(error),
+    };
+    let asked = Asked::in_request(&mut request);
     let (loader, mut batches) = Loader::for_request(directory.seen_by(role));
     asked.in_order(batches.run(schema.execute(request.data(loader))).await)
 }
 
 /// Runs one subscription on a directory: a response for each event. It stops when the stream is dropped.
 pub async fn subscribe(schema: &Schema, directory: &Directory, mut request: Request) -> BoxStream<'static, Response> {
-    if let Err(error) = directory.refresh().await {
-        return stream::once(async { unreadable(error) }).boxed();
-    }
-    let (asked, role) = (Asked::in_request(&mut request), role(&request));
+    let role = match begin(directory, &request).await {
+        Ok(role) => role,
+        Err(error) => return stream::once(async { unreadable(error) }).boxed(),
+    };
+    let asked = Asked::in_request(&mut request);
     let (loader, batches) = Loader::for_request(directory.seen_by(role));
     let responses = schema.execute_stream(request.data(loader));
     stream::unfold((responses, batches, asked), async |(mut responses, mut batches, asked)| {
@@ -113,10 +114,15 @@ pub fn without_schema(mut response: Response) -> Response {
     response
 }
 
-/// What whoever sends a request may do. Where nobody is asked who they are, everything.
-fn role(request: &Request) -> Role {
+/// Brings the directory up to date, and gives the role of whoever sends the request.
+///
+/// # Errors
+/// `Internal`, where the request does not say who asks; where the database cannot be read.
+async fn begin(directory: &Directory, request: &Request) -> Result<Role, DirectoryError> {
     let principal = request.data.get(&TypeId::of::<Principal>()).and_then(|data| data.downcast_ref::<Principal>());
-    principal.map_or(Role::Admin, |principal| principal.role)
+    let role = principal.map(|principal| principal.role);
+    directory.refresh().await?;
+    role.ok_or_else(|| DirectoryError::internal("the request does not say who asks"))
 }
 
 fn unreadable(error: DirectoryError) -> Response {

@@ -3,23 +3,24 @@
 //! The least role for each field stands in the [`matrix`]. A document is walked with the types of the
 //! schema, so aliases, fragments and interfaces make no difference: a field is what it is where its type is known. Each
 //! fragment has one type and is walked once, however often it is spread, so the work is linear in the length of the
-//! document; [`guard`](super::guard) has seen to it before that no fragment spreads itself. Fields that do not exist are
-//! validation's to report. What does not live here: which values a role sees (`Directory::seen_by`).
+//! document; [`guard`](super::guard) has seen to it before that no fragment spreads itself. A field that is not known here is
+//! refused, too: nothing runs that was not looked up. What does not live here: which values a role sees (`Directory::seen_by`).
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
-use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
     BaseType, ExecutableDocument, FieldDefinition, OperationDefinition, OperationType, Selection, SelectionSet, Type,
     TypeKind, TypeSystemDefinition,
 };
+use async_graphql::parser::{self, parse_schema};
 use async_graphql::{Name, Pos, Positioned, ServerError, Value};
 
 use crate::access::{Role, matrix};
+use crate::value::nearest;
 
 /// The most fields that a refusal lists, and places that it names.
 pub const LISTED: usize = 20;
@@ -31,28 +32,65 @@ struct Field {
     r#type: Name,
 }
 
-/// The fields of each object and interface, by type and field.
-static TYPES: LazyLock<HashMap<Name, HashMap<Name, Field>>> = LazyLock::new(|| {
-    let definitions = parse_schema(super::sdl()).map(|schema| schema.definitions).unwrap_or_default();
-    let types = definitions.into_iter().filter_map(|definition| {
-        let TypeSystemDefinition::Type(definition) = definition else { return None };
-        let name = definition.node.name.node;
-        let fields = match definition.node.kind {
-            TypeKind::Object(object) => object.fields,
-            TypeKind::Interface(interface) => interface.fields,
-            TypeKind::Scalar | TypeKind::Union(_) | TypeKind::Enum(_) | TypeKind::InputObject(_) => return None,
-        };
-        let fields = fields.into_iter().map(|field| field_of(&name, field)).collect();
-        Some((name, fields))
-    });
-    types.collect()
-});
+/// What each field of the schema takes, by type and field.
+pub struct Permissions(HashMap<Name, BTreeMap<Name, Field>>);
+
+impl Permissions {
+    /// Those of the fields of this server's schema.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn of_schema() -> Result<&'static Self, &'static parser::Error> {
+        static PERMISSIONS: LazyLock<Result<Permissions, parser::Error>> =
+            LazyLock::new(|| Permissions::read(&super::sdl()));
+        PERMISSIONS.as_ref()
+    }
+
+    fn read(sdl: &str) -> Result<Self, parser::Error> {
+        let types = parse_schema(sdl)?.definitions.into_iter().filter_map(|definition| {
+            let TypeSystemDefinition::Type(definition) = definition else { return None };
+            let name = definition.node.name.node;
+            let fields = match definition.node.kind {
+                TypeKind::Object(object) => object.fields,
+                TypeKind::Interface(interface) => interface.fields,
+                TypeKind::Union(_) => Vec::new(),
+                TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => return None,
+            };
+            let fields = fields.into_iter().map(|field| field_of(&name, field)).collect();
+            Some((name, fields))
+        });
+        Ok(Self(types.collect()))
+    }
+
+    /// Checks that everything that `operation`, which is one of `document`, asks for is for `role`.
+    ///
+    /// # Errors
+    ///
+    /// All fields that are not, and those that there are not.
+    pub fn check(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        role: Role,
+    ) -> Result<(), Denied> {
+        let (walked, path, denied) = (HashSet::new(), Vec::new(), Vec::new());
+        let mut walk = Walk { types: &self.0, document, role, walked, path, denied, visits: 0 };
+        walk.operation(operation);
+        tracing::trace!(visits = walk.visits, "checked what a document asks for");
+        if walk.denied.is_empty() { Ok(()) } else { Err(Denied { fields: walk.denied, role }) }
+    }
+}
 
 fn field_of(on: &Name, field: Positioned<FieldDefinition>) -> (Name, Field) {
     let name = field.node.name.node;
     let least = matrix::least(&format!("{on}.{name}"));
     let r#type = innermost(&field.node.ty.node);
     (name, Field { least, r#type })
+}
+
+/// Whether a field is the library's own. [`guard`](super::guard) says whether it may be asked for.
+fn is_of_introspection(on: &str, field: &str) -> bool {
+    field == "__typename" || (on == "Query" && matches!(field, "__schema" | "__type"))
 }
 
 /// The name of a type, without its lists.
@@ -63,7 +101,7 @@ fn innermost(r#type: &Type) -> Name {
     }
 }
 
-/// Why an operation is refused: it has fields that are not for whoever asks.
+/// Why an operation is refused: it has fields that are not for whoever asks, or that there are not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
     /// Each with its place, in the order of the document; a field of a fragment once.
@@ -72,13 +110,15 @@ pub struct Denied {
     pub role: Role,
 }
 
-/// A field that is not for whoever asks.
+/// A field that is not for whoever asks, or that there is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeniedField {
     /// `Type.field`.
     pub field: String,
-    /// The least role that it takes.
-    pub least: Role,
+    /// The least role that it takes; none where the schema has no such field.
+    pub least: Option<Role>,
+    /// The name of a field that is probably meant, where there is no such field.
+    near: Option<Name>,
     /// Where it would stand in the answer, such as `users.edges.node.email`.
     pub path: String,
     /// Where it stands in the document.
@@ -87,12 +127,32 @@ pub struct DeniedField {
 
 impl DeniedField {
     fn message(&self, role: Role) -> String {
-        format!("`{}` needs the role {}; yours is {}", self.field, self.least.name(), role.name())
+        if let Some(least) = self.least {
+            return format!("`{}` needs the role {}; yours is {}", self.field, least.name(), role.name());
+        }
+        let (on, field) = self.field.split_once('.').unwrap_or_default();
+        let hint = self.near.as_ref().map(|near| format!(" Did you mean \"{near}\"?")).unwrap_or_default();
+        format!("Unknown field \"{field}\" on type \"{on}\".{hint}")
+    }
+}
+
+impl Denied {
+    /// The refusal for those who are told nothing of the schema: it does not tell what is for others from what is not
+    /// there.
+    #[must_use]
+    pub fn without_schema(&self) -> ServerError {
+        let message = "the document asks for what this server's schema does not have, or has for other roles";
+        let mut error = ServerError::new(message, None);
+        error.extensions.get_or_insert_default().set("code", "FORBIDDEN");
+        error
     }
 }
 
 impl From<Denied> for ServerError {
-    fn from(Denied { fields, role }: Denied) -> Self {
+    fn from(Denied { mut fields, role }: Denied) -> Self {
+        let is_forbidden = |field: &DeniedField| field.least.is_some();
+        let code = if fields.iter().any(is_forbidden) { "FORBIDDEN" } else { "BAD_REQUEST" };
+        fields.retain(|field| is_forbidden(field) == (code == "FORBIDDEN"));
         let mut message = fields.first().map(|field| field.message(role)).unwrap_or_default();
         if fields.len() > 1 {
             message.push_str(&format!(" (and {} more)", fields.len() - 1));
@@ -100,32 +160,20 @@ impl From<Denied> for ServerError {
         let mut error = ServerError::new(message, None);
         error.locations = fields.iter().take(LISTED).map(|field| field.place).collect();
         let violations = fields.into_iter().take(LISTED).map(|field| {
-            let members =
-                [("path", field.path.clone()), ("code", "FORBIDDEN".into()), ("message", field.message(role))];
+            let members = [("path", field.path.clone()), ("code", code.to_owned()), ("message", field.message(role))];
             Value::Object(members.map(|(name, text)| (Name::new(name), Value::String(text))).into_iter().collect())
         });
         let violations = Value::List(violations.collect());
         let extensions = error.extensions.get_or_insert_default();
-        extensions.set("code", "FORBIDDEN");
+        extensions.set("code", code);
         extensions.set("violations", violations);
         extensions.set("retryable", false);
         error
     }
 }
 
-/// Checks that everything that `operation`, which is one of `document`, asks for is for `role`.
-///
-/// # Errors
-///
-/// All fields that are not.
-pub fn check(document: &ExecutableDocument, operation: &OperationDefinition, role: Role) -> Result<(), Denied> {
-    let mut walk = Walk { document, role, walked: HashSet::new(), path: Vec::new(), denied: Vec::new(), visits: 0 };
-    walk.operation(operation);
-    tracing::trace!(visits = walk.visits, "checked what a document asks for");
-    if walk.denied.is_empty() { Ok(()) } else { Err(Denied { fields: walk.denied, role }) }
-}
-
 struct Walk<'d> {
+    types: &'d HashMap<Name, BTreeMap<Name, Field>>,
     document: &'d ExecutableDocument,
     role: Role,
     /// The fragments that have been walked.
@@ -151,19 +199,25 @@ impl<'d> Walk<'d> {
         for item in &set.items {
             self.visits += 1;
             match &item.node {
+                // What stands below these are types of the library.
+                Selection::Field(field) if is_of_introspection(on, &field.node.name.node) => {}
                 Selection::Field(field) => {
-                    let known = TYPES.get(on).and_then(|fields| fields.get(&field.node.name.node));
-                    let Some(known) = known else { continue };
+                    let (fields, name) = (self.types.get(on), &field.node.name.node);
+                    let known = fields.and_then(|fields| fields.get(name));
+                    let near = || nearest(name, fields?.keys().map(Name::as_str)).map(Name::new);
                     self.path.push(field.node.response_key().node.as_str());
-                    if self.role < known.least {
+                    if known.is_none_or(|known| self.role < known.least) {
                         self.denied.push(DeniedField {
-                            field: format!("{on}.{}", field.node.name.node),
-                            least: known.least,
+                            field: format!("{on}.{name}"),
+                            least: known.map(|known| known.least),
+                            near: if known.is_none() { near() } else { None },
                             path: self.path.join("."),
                             place: item.pos,
                         });
                     }
-                    self.set(&field.node.selection_set.node, &known.r#type);
+                    if let Some(known) = known {
+                        self.set(&field.node.selection_set.node, &known.r#type);
+                    }
                     self.path.pop();
                 }
                 Selection::InlineFragment(inline) => {

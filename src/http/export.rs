@@ -1,17 +1,19 @@
 //! Downloads: CSV files as they are written. See `spool` for how a slow reader holds nothing up.
 //!
 //! A client can tell a whole file from one that broke off: the chunks of HTTP/1.1 have an end, and after it come trailers
-//! for those who ask for them. HTTP/1.0 has no chunks, so there the length is said beforehand. What does not live here:
-//! what is in the files, which is the backend's.
+//! for those who ask for them. HTTP/1.0 has no chunks, so there the length is said beforehand. A download breaks off, too,
+//! when whoever asked is let in no longer. What does not live here: what is in the files, which is the backend's.
 
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
-use super::{AppState, Begin, Refused, reply, spool};
-use crate::access::{Principal, Role};
+use super::guest::Guest;
+use super::reply::{self, Media};
+use super::{AppState, Begin, Refused, spool};
 use crate::telemetry::RequestId;
 
 /// The version of the directory that a file shows.
@@ -20,74 +22,71 @@ pub(super) const VERSION: HeaderName = HeaderName::from_static("roster-version")
 /// What the address of a download says, by the names of its parameters.
 type Parameters = Query<Vec<(String, String)>>;
 
-/// Who asks. Where nobody is asked who they are, they may everything.
-type Asking = Option<Extension<Principal>>;
-
 /// Users, as the parameters say.
 pub(super) async fn users(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    role: Asking,
+    Extension(guest): Extension<Guest>,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.users_csv.clone();
-    download(&state, &id, (role, version), "attachment; filename=\"users.csv\"", &begin, parameters).await
+    download(&state, &id, (guest, version), "attachment; filename=\"users.csv\"", &begin, parameters).await
 }
 
 /// The org units.
 pub(super) async fn org_units(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    role: Asking,
+    Extension(guest): Extension<Guest>,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.org_units_csv.clone();
-    download(&state, &id, (role, version), "attachment; filename=\"org-units.csv\"", &begin, parameters).await
+    download(&state, &id, (guest, version), "attachment; filename=\"org-units.csv\"", &begin, parameters).await
 }
 
 /// The rows of an import draft that cannot be imported.
 pub(super) async fn import_errors(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    role: Asking,
+    Extension(guest): Extension<Guest>,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.import_errors_csv.clone();
-    download(&state, &id, (role, version), "attachment; filename=\"import-errors.csv\"", &begin, parameters).await
+    download(&state, &id, (guest, version), "attachment; filename=\"import-errors.csv\"", &begin, parameters).await
 }
 
 /// The accounts that are with nobody, to be filled in.
 pub(super) async fn unmatched_accounts(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    role: Asking,
+    Extension(guest): Extension<Guest>,
     version: Version,
     Query(parameters): Parameters,
 ) -> Response {
     let begin = state.0.backend.unmatched_accounts_csv.clone();
-    download(&state, &id, (role, version), "attachment; filename=\"unmatched-accounts.csv\"", &begin, parameters).await
+    download(&state, &id, (guest, version), "attachment; filename=\"unmatched-accounts.csv\"", &begin, parameters).await
 }
 
 /// A file to start from.
 pub(super) async fn sample(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
-    role: Asking,
+    Extension(guest): Extension<Guest>,
     version: Version,
     Query(mut parameters): Parameters,
 ) -> Response {
     parameters.push(("template".to_owned(), "true".to_owned()));
     let begin = state.0.backend.users_csv.clone();
-    download(&state, &id, (role, version), "attachment; filename=\"sample.csv\"", &begin, parameters).await
+    download(&state, &id, (guest, version), "attachment; filename=\"sample.csv\"", &begin, parameters).await
 }
 
 async fn download(
     state: &AppState,
     id: &RequestId,
-    (role, version): (Asking, Version),
+    (guest, version): (Guest, Version),
     disposition: &'static str,
     begin: &Begin,
     parameters: Vec<(String, String)>,
@@ -96,7 +95,7 @@ async fn download(
         let busy = reply::plain(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many exports; try again", id);
         return ([(RETRY_AFTER, "1")], busy).into_response();
     };
-    let download = match begin(parameters, role.map_or(Role::Admin, |Extension(principal)| principal.role)).await {
+    let download = match begin(parameters, guest.principal.role).await {
         Ok(download) => download,
         Err(refused) => return refuse(&refused, id),
     };
@@ -117,15 +116,22 @@ async fn download(
             return reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, id);
         }
     };
+    let mut leaves = guest.leaves(state.clone()).boxed();
     if version >= Version::HTTP_11 {
         headers.insert(TRAILER, HeaderValue::from_static("Repr-Digest, Roster-Row-Count"));
-    } else if let Ok((length, whole)) = reader.whole().await {
+    } else {
+        let whole = tokio::select! {
+            refusal = &mut leaves => return reply::refuse(Media::Json, id, refusal),
+            whole = reader.whole() => whole,
+        };
+        let Ok((length, whole)) = whole else {
+            return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", id);
+        };
         headers.extend(whole);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    } else {
-        return reply::plain(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error", id);
     }
-    (headers, reader.into_body()).into_response()
+    let ends = leaves.map(|refusal| tracing::info!(reason = refusal.message(), "a download is broken off"));
+    (headers, reader.into_body(ends)).into_response()
 }
 
 fn refuse(refused: &Refused, id: &RequestId) -> Response {

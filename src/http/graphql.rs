@@ -25,10 +25,12 @@ use tracing::Instrument;
 
 use super::body::{Error as BodyError, Incoming};
 use super::guest::{self, Guest};
+use super::intake::Intake;
 use super::peer::Origin;
 use super::reply::{self, Media, Refusal};
 use super::{AppState, envelope, live, metrics, multipart};
 use crate::access::Principal;
+use crate::config::Switch;
 use crate::graphql::{Deadline, guard, permission};
 use crate::telemetry::RequestId;
 
@@ -59,7 +61,7 @@ pub(super) async fn graphql(
     State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
     Extension(origin): Extension<Origin>,
-    guest: Option<Extension<Guest>>,
+    (guest, intake): (Option<Extension<Guest>>, Option<Extension<Intake>>),
     (method, uri, headers): (Method, Uri, HeaderMap),
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     body: Body,
@@ -68,7 +70,7 @@ pub(super) async fn graphql(
     let guest = guest.map(|Extension(guest)| guest);
     let mut asked = metrics::Operation::default();
     let outcome = if live::is_handshake(&headers) {
-        live::socket(&state, &id, &headers, (origin, guest), upgrade)
+        live::socket(&state, &id, &headers, (origin, guest, intake.map(|Extension(intake)| intake)), upgrade)
     } else if let Some(guest) = guest {
         let body = Incoming::new(body, state.0.http.stall_timeout);
         let operation = match method {
@@ -148,7 +150,7 @@ async fn post(state: &AppState, guest: &Guest, headers: &HeaderMap, body: Incomi
             // The document is checked before the file arrives, so that nobody uploads for nothing.
             let mut upload = multipart::open(body, boundary, announced(headers), &state.0).await?;
             let kind = check(state, &guest.principal, upload.request())?;
-            guest.pay(state, guest::TRANSFER)?;
+            guest.charge(state, guest::TRANSFER);
             let request = upload.receive(&state.0.spool_dir).await?.data(guest.principal.clone());
             Ok(Operation { request, kind, deadline: limits.upload_deadline, upload: Some(permit) })
         }
@@ -194,9 +196,10 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 
 /// Makes of a guest's request without a file what will run.
 pub(super) fn prepare(state: &AppState, guest: &Guest, mut request: Request) -> Result<Operation, Refusal> {
-    let checked = check(state, &guest.principal, &mut request);
-    guest.pay(state, if let Ok(OperationType::Mutation) = checked { guest::MUTATION } else { guest::QUERY })?;
-    let kind = checked?;
+    let kind = check(state, &guest.principal, &mut request)?;
+    if kind == OperationType::Mutation {
+        guest.charge(state, guest::MUTATION);
+    }
     let request = request.data(guest.principal.clone());
     Ok(Operation { request, kind, deadline: state.0.http.deadline, upload: None })
 }
@@ -224,23 +227,26 @@ fn check(state: &AppState, principal: &Principal, request: &mut Request) -> Resu
         let message = "a subscription has exactly one field, and at its root neither fragments nor `@skip`, `@include`";
         return Err(Refusal::document([ServerError::new(message, Some(operation.selection_set.pos))]));
     }
-    permit(principal, &document, operation)?;
+    permit(state, principal, &document, operation)?;
     request.set_parsed_query(document);
     Ok(kind)
 }
 
 /// Refuses what is not for whoever asks.
 fn permit(
+    state: &AppState,
     principal: &Principal,
     document: &ExecutableDocument,
     operation: &OperationDefinition,
 ) -> Result<(), Refusal> {
-    permission::check(document, operation, principal.role).map_err(|denied| {
+    (state.0.backend.permit)(document, operation, principal.role).map_err(|denied| {
         let (who, role) = (&principal.name, principal.role.name());
-        for permission::DeniedField { field, least, .. } in denied.fields.iter().take(permission::LISTED) {
+        let listed = denied.fields.iter().filter_map(|denied| Some((&denied.field, denied.least?)));
+        for (field, least) in listed.take(permission::LISTED) {
             tracing::info!(who, role, field, least = least.name(), "denied");
         }
-        Refusal::document([ServerError::from(denied)])
+        let tells_schema = state.0.limits.introspection == Switch::On;
+        Refusal::document([if tells_schema { ServerError::from(denied) } else { denied.without_schema() }])
     })
 }
 

@@ -25,10 +25,13 @@ use crate::telemetry::RequestId;
 /// How often whoever is being answered by and by is asked again. With the time for which tokens that work are not looked
 /// up (`directory::token`), it is less than a second.
 const AGAIN: Duration = Duration::from_millis(250);
+/// How long somebody is still let in where it cannot be found out whether they are: as long as it may take until a token
+/// that was revoked is refused.
+const UNPROVEN: Duration = Duration::from_secs(1);
 /// How many attempts with what proves nothing an origin has a minute.
 pub(super) const ATTEMPTS: u64 = 20;
 
-/// The points of a query or subscription, and of a document that cannot run.
+/// The points of any request and of any operation on a WebSocket, taken before anything is done for it.
 pub(super) const QUERY: u64 = 1;
 /// The points of a mutation.
 pub(super) const MUTATION: u64 = 5;
@@ -71,7 +74,7 @@ pub(super) async fn recognise(
     let Some(guest) = guest else { return next.run(request).await };
     request.extensions_mut().insert(guest.principal.clone());
     request.extensions_mut().insert(guest.clone());
-    let mut response = match guest.has_points(&state) {
+    let mut response = match guest.pay(&state) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refuse(&state, &id, request, refusal),
     };
@@ -86,18 +89,15 @@ fn refuse(state: &AppState, id: &RequestId, request: Request, refusal: Refusal) 
     reply::refuse(media, id, refusal)
 }
 
-/// Takes the points of an export from whoever asks for it.
-pub(super) async fn pay_for_export(
+/// Takes the further points of an export from whoever asks for it.
+pub(super) async fn charge_for_export(
     State(state): State<AppState>,
-    Extension(id): Extension<RequestId>,
     Extension(guest): Extension<Guest>,
     request: Request,
     next: Next,
 ) -> Response {
-    match guest.pay(&state, TRANSFER) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => refuse(&state, &id, request, refusal),
-    }
+    guest.charge(&state, TRANSFER);
+    next.run(request).await
 }
 
 /// Who a request with these headers is from; none for a WebSocket that has yet to say.
@@ -110,7 +110,6 @@ async fn enter(
     if state.0.sign_in.auth == Auth::None {
         return Ok(Some(Guest::anybody()));
     }
-    has_attempts(state, origin)?;
     let mut given = headers.get_all(AUTHORIZATION).iter();
     match (given.next(), given.next()) {
         (Some(one), None) => Guest::proven(state, origin, one.to_str().unwrap_or_default()).await.map(Some),
@@ -120,15 +119,19 @@ async fn enter(
     }
 }
 
-/// Refuses an origin that has tried too often.
-fn has_attempts(state: &AppState, origin: Origin) -> Result<(), Refusal> {
-    let left = state.0.attempts.left(&origin, Instant::now());
-    if left.remaining > 0 {
-        return Ok(());
-    }
-    let message =
-        format!("too many attempts with tokens that are not valid from this address; try again in {} s", left.reset);
-    Err(Refusal::limited(message, left.reset))
+/// Refuses what proves nothing. An origin that has tried too often is not told why: of what is right nothing is counted,
+/// so whoever shares an address with somebody who tries is let in.
+pub(super) fn attempted(state: &AppState, origin: Origin, why: impl Into<String>) -> Refusal {
+    state.0.attempts.take(&origin, 1, Instant::now()).map_or_else(
+        |left| {
+            let message = format!(
+                "too many attempts with tokens that are not valid from this address; try again in {} s",
+                left.reset
+            );
+            Refusal::limited(message, left.reset)
+        },
+        |()| unauthenticated(why),
+    )
 }
 
 /// Refuses whoever brings nothing.
@@ -158,54 +161,52 @@ impl Guest {
 
     /// Whom this proves, which stands in the header `Authorization` or in the payload of a WebSocket's first message.
     pub(super) async fn proven(state: &AppState, origin: Origin, authorization: &str) -> Result<Self, Refusal> {
-        has_attempts(state, origin)?;
-        let proven = match Bearer::read(authorization) {
-            Some(bearer) => (state.0.backend.authenticate)(bearer.clone()).await.map(|admitted| (bearer, admitted)),
-            None => Err(Denied::unauthenticated("the header `Authorization` has to say `Bearer TOKEN`")),
+        let Some(bearer) = Bearer::read(authorization) else {
+            return Err(attempted(state, origin, "the header `Authorization` has to say `Bearer TOKEN`"));
         };
-        match proven {
-            Ok((bearer, Admitted { principal, account })) => Ok(Self { principal, proof: Some((bearer, account)) }),
-            Err(denied) => {
-                if let Denied::Unauthenticated(_) = denied {
-                    state.0.attempts.spend(&origin, 1, Instant::now());
-                }
-                Err(denied.into())
-            }
+        match (state.0.backend.authenticate)(bearer.clone()).await {
+            Ok(Admitted { principal, account }) => Ok(Self { principal, proof: Some((bearer, account)) }),
+            Err(Denied::Unauthenticated(why)) => Err(attempted(state, origin, why)),
+            Err(denied) => Err(denied.into()),
         }
     }
 
-    /// Ends with the reason when what proves who it is does so no longer.
+    /// Ends with the reason when what proves who it is does so no longer, or when it cannot be found out for a while.
     pub(super) async fn leaves(self, state: AppState) -> Refusal {
         let Some((bearer, _)) = self.proof else { return std::future::pending().await };
+        let mut proven_at = Instant::now();
         loop {
             tokio::time::sleep(AGAIN).await;
-            match (state.0.backend.authenticate)(bearer.clone()).await {
-                // Where it cannot be found out, nothing can be read, either.
-                Ok(_) | Err(Denied::Unavailable(_)) => {}
-                Err(denied) => return denied.into(),
+            let asked_at = Instant::now();
+            let until = tokio::time::Instant::from_std(proven_at + UNPROVEN);
+            match tokio::time::timeout_at(until, (state.0.backend.authenticate)(bearer.clone())).await {
+                Ok(Ok(_)) => proven_at = asked_at,
+                Ok(Err(Denied::Unavailable(_))) if proven_at.elapsed() < UNPROVEN => {}
+                Ok(Err(denied)) => return denied.into(),
+                Err(_) => {
+                    return Denied::Unavailable("it cannot be found out whether the token still works".to_owned())
+                        .into();
+                }
             }
         }
     }
 
-    /// Takes points for what is about to be done.
-    pub(super) fn pay(&self, state: &AppState, points: u64) -> Result<(), Refusal> {
-        self.has_points(state)?;
-        if let Some(account) = self.account(state) {
-            state.0.points.spend(account, points, Instant::now());
-        }
-        Ok(())
+    /// Takes the points of a request, or of an operation on a WebSocket, before anything is done for it.
+    pub(super) fn pay(&self, state: &AppState) -> Result<(), Refusal> {
+        let Some(account) = self.account(state) else { return Ok(()) };
+        state.0.points.take(account, QUERY, Instant::now()).map_err(|left| {
+            let limit = state.0.points.limit();
+            let message =
+                format!("a token has {limit} points a minute, and these are used up; try again in {} s", left.reset);
+            Refusal::limited(message, left.reset)
+        })
     }
 
-    fn has_points(&self, state: &AppState) -> Result<(), Refusal> {
-        let Some(account) = self.account(state) else { return Ok(()) };
-        let left = state.0.points.left(account, Instant::now());
-        if left.remaining > 0 {
-            return Ok(());
+    /// Takes the further points of what is known by now to take so many.
+    pub(super) fn charge(&self, state: &AppState, points: u64) {
+        if let Some(account) = self.account(state) {
+            state.0.points.spend(account, points - QUERY, Instant::now());
         }
-        let limit = state.0.points.limit();
-        let message =
-            format!("a token has {limit} points a minute, and these are used up; try again in {} s", left.reset);
-        Err(Refusal::limited(message, left.reset))
     }
 
     /// Says in a reply how many points are left.

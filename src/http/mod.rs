@@ -13,6 +13,7 @@ mod export;
 mod gate;
 mod graphql;
 mod guest;
+mod intake;
 mod live;
 mod metrics;
 mod multipart;
@@ -33,6 +34,7 @@ mod window;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use async_graphql::parser::types::{ExecutableDocument, OperationDefinition};
 use async_graphql::{Request, Response};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -43,6 +45,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::{Admitted, Bearer, Denied, Role};
 use crate::config::{Config, Http, Limits, SignIn};
+use crate::graphql::permission;
 use crate::telemetry::RequestId;
 pub use metrics::Gauge;
 use metrics::Metrics;
@@ -53,6 +56,10 @@ use window::Windows;
 
 /// Finds out who brings this.
 pub type Authenticate = Arc<dyn Fn(Bearer) -> BoxFuture<'static, Result<Admitted, Denied>> + Send + Sync>;
+
+/// Checks that everything that an operation, which is one of the document, asks for is for the role.
+pub type Permit =
+    Arc<dyn Fn(&ExecutableDocument, &OperationDefinition, Role) -> Result<(), permission::Denied> + Send + Sync>;
 
 /// Runs one GraphQL query or mutation that has passed the guard.
 pub type Execute = Arc<dyn Fn(Request, RequestId) -> BoxFuture<'static, Response> + Send + Sync>;
@@ -97,6 +104,8 @@ pub struct Refused {
 pub struct Backend {
     /// Finds out who brings a token.
     pub authenticate: Authenticate,
+    /// Checks what an operation asks for.
+    pub permit: Permit,
     /// Runs a GraphQL query or mutation.
     pub execute: Execute,
     /// Runs a GraphQL subscription.
@@ -146,8 +155,12 @@ struct State {
     exports: Arc<Semaphore>,
     /// Mutations under way: they outlive the connections that asked for them.
     mutations: TaskTracker,
-    /// One permit a WebSocket or event stream.
+    /// One permit a request that is being answered.
+    requests: Semaphore,
+    /// One permit a WebSocket or event stream of somebody who is known.
     streams: Arc<Semaphore>,
+    /// One permit a WebSocket whose client has yet to say who it is.
+    strangers: Arc<Semaphore>,
     /// Open WebSockets.
     sockets: TaskTracker,
     /// From then on no new work is taken.
@@ -180,7 +193,9 @@ impl AppState {
             uploads: Arc::new(Semaphore::new(transfers)),
             exports: Arc::new(Semaphore::new(transfers)),
             mutations: TaskTracker::new(),
+            requests: Semaphore::new(config.http.max_requests as usize),
             streams: Arc::new(Semaphore::new(config.http.max_streams as usize)),
+            strangers: Arc::new(Semaphore::new(live::STRANGERS)),
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         })))

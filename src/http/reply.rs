@@ -136,6 +136,11 @@ impl Refusal {
         self.status == Some(StatusCode::BAD_REQUEST)
     }
 
+    /// Whether it may be otherwise in a moment.
+    pub(super) fn is_unavailable(&self) -> bool {
+        self.status == Some(StatusCode::SERVICE_UNAVAILABLE)
+    }
+
     /// The message of the first error.
     pub(super) fn message(&self) -> &str {
         self.errors.first().map(|error| error.message.as_str()).unwrap_or_default()

@@ -46,7 +46,7 @@ pub fn router(state: AppState) -> Router {
         .route("/export/org-units.csv", get(export::org_units))
         .route("/export/import-errors.csv", get(export::import_errors))
         .route("/export/unmatched-accounts.csv", get(export::unmatched_accounts))
-        .route_layer(from_fn_with_state(state.clone(), guest::pay_for_export))
+        .route_layer(from_fn_with_state(state.clone(), guest::charge_for_export))
         .route_layer(from_fn(gate::permit));
     let metrics = Router::new().route(metrics::PATH, get(metrics::metrics)).route_layer(from_fn(gate::permit));
     Router::new()
@@ -60,6 +60,7 @@ pub fn router(state: AppState) -> Router {
         // The last is the outermost.
         .layer(compression)
         .layer(from_fn_with_state(state.clone(), guest::recognise))
+        .layer(from_fn_with_state(state.clone(), gate::shed))
         .layer(option_layer(cors))
         .layer(from_fn_with_state(state.clone(), gate::admit))
         .layer(from_fn(gate::catch_panics))

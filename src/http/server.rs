@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::AppState;
+use super::intake::{Intake, Metered};
 use super::peer::Peer;
 use super::router::router;
 use super::stall::Stalling;
@@ -192,9 +193,11 @@ impl Front {
 
     /// Speaks HTTP.
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, keep_alive: bool) {
-        let io = TokioIo::new(stream);
+        let intake = Intake::default();
+        let io = TokioIo::new(Metered::new(stream, intake.clone()));
         let service = self.router.map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(intake.clone());
             request.map(Body::new)
         });
         let connection = http1::Builder::new()

@@ -108,10 +108,15 @@ impl<H: Send + 'static> Reader<H> {
         Ok((progress.written, trailers(&progress)?))
     }
 
-    /// The body of the reply.
-    pub(super) fn into_body(self) -> Body {
-        Body::new(StreamBody::new(stream::try_unfold(self, |mut reader| async move {
-            Ok::<_, io::Error>(reader.next().await?.map(|frame| (frame, reader)))
+    /// The body of the reply. It breaks off when `ends` is done.
+    pub(super) fn into_body(self, ends: impl Future<Output = ()> + Send + 'static) -> Body {
+        Body::new(StreamBody::new(stream::try_unfold((self, Box::pin(ends)), |(mut reader, mut ends)| async move {
+            let next = tokio::select! {
+                biased;
+                () = &mut ends => return Err(broken()),
+                next = reader.next() => next?,
+            };
+            Ok::<_, io::Error>(next.map(|frame| (frame, (reader, ends))))
         })))
     }
 
@@ -140,7 +145,7 @@ impl<H: Send + 'static> Reader<H> {
 }
 
 fn broken() -> io::Error {
-    io::Error::other("the producer stopped before the end")
+    io::Error::other("the download stopped before the end")
 }
 
 /// What is said of a file at its end, which has to be a good one.
@@ -189,6 +194,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
@@ -209,7 +215,7 @@ mod tests {
         });
         let mut reader = body.await.unwrap();
         let (length, whole) = reader.whole().await.unwrap();
-        let read = reader.into_body().collect().await.unwrap();
+        let read = reader.into_body(pending()).collect().await.unwrap();
         let trailers = read.trailers().unwrap().clone();
         let read = read.to_bytes();
         let wanted: String = (0..1_000_u32).map(|at| at.to_string().repeat(100)).collect();
@@ -223,7 +229,7 @@ mod tests {
     async fn a_file_of_nothing_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let reader = follow(folder.path(), 0, (), |_| async { Ok(0) }).await.unwrap();
-        let read = reader.into_body().collect().await.unwrap();
+        let read = reader.into_body(pending()).collect().await.unwrap();
         // The digest of no bytes.
         let digest = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
         assert_eq!(read.trailers().unwrap()[DIGEST], digest);
@@ -241,7 +247,7 @@ mod tests {
             writer.append("last").await?;
             Ok(2)
         });
-        let mut data = body.await.unwrap().into_body().into_data_stream();
+        let mut data = body.await.unwrap().into_body(pending()).into_data_stream();
         assert_eq!(data.next().await.unwrap().unwrap(), "first");
         go_on.notify_one();
         assert_eq!(data.next().await.unwrap().unwrap(), "last");
@@ -259,7 +265,7 @@ mod tests {
             done.send(()).unwrap();
             Ok(64)
         });
-        let body = body.await.unwrap().into_body();
+        let body = body.await.unwrap().into_body(pending());
         is_done.await.unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         let mut size = 0;
@@ -279,17 +285,17 @@ mod tests {
             writer.append("some").await?;
             Err(io::Error::other("no more"))
         });
-        assert!(failing.await.unwrap().into_body().collect().await.is_err());
+        assert!(failing.await.unwrap().into_body(pending()).collect().await.is_err());
         let too_large =
             follow(folder.path(), 3, (), |mut writer| async move { writer.append("four").await.map(|()| 1) });
         let mut too_large = too_large.await.unwrap();
         assert!(too_large.whole().await.is_err());
-        assert!(too_large.into_body().collect().await.is_err());
+        assert!(too_large.into_body(pending()).collect().await.is_err());
         let panicking = follow(folder.path(), 3, (), |writer| async move {
             drop(writer);
             panic!("a fault")
         });
-        assert!(panicking.await.unwrap().into_body().collect().await.is_err());
+        assert!(panicking.await.unwrap().into_body(pending()).collect().await.is_err());
     }
 
     #[tokio::test]
@@ -303,7 +309,7 @@ mod tests {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let mut data = body.await.unwrap().into_body().into_data_stream();
+        let mut data = body.await.unwrap().into_body(pending()).into_data_stream();
         data.next().await.unwrap().unwrap();
         drop(data);
         while Arc::strong_count(&count) > 1 {

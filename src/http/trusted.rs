@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::reply::Refusal;
 use super::server::Error;
+use crate::value::hex;
 
 /// The setting that names the list.
 const SETTING: &str = "ROSTER_TRUSTED_DOCUMENTS";
@@ -17,7 +18,7 @@ pub(super) struct Trusted(HashMap<String, String>);
 
 /// The SHA-256 of a text, in hex.
 fn digest(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text))
 }
 
 /// An id as it is listed: `sha256:` before it says how it was made.

@@ -47,25 +47,46 @@ impl<K: Eq + Hash + Clone> Windows<K> {
 
     /// What a caller has left.
     pub(super) fn left(&self, key: &K, now: Instant) -> Left {
-        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.get(key).filter(|count| now < count.ends);
-        let (used, ends) = count.map_or((0, now + WINDOW), |count| (count.used, count.ends));
+        self.left_of(self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(key), now)
+    }
+
+    /// Counts something a caller uses, unless they have nothing left: of those who come at once, no more get something
+    /// than there is for.
+    ///
+    /// # Errors
+    /// What they have left, which is nothing, and for how long.
+    pub(super) fn take(&self, key: &K, points: u64, now: Instant) -> Result<(), Left> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = self.left_of(counts.get(key), now);
+        if left.remaining == 0 {
+            return Err(left);
+        }
+        count(&mut counts, key, points, now);
+        Ok(())
+    }
+
+    /// Counts something more that a caller uses, who may use a bit more than there is left.
+    pub(super) fn spend(&self, key: &K, points: u64, now: Instant) {
+        count(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner), key, points, now);
+    }
+
+    fn left_of(&self, count: Option<&Count>, now: Instant) -> Left {
+        let (used, ends) =
+            count.filter(|count| now < count.ends).map_or((0, now + WINDOW), |count| (count.used, count.ends));
         let reset = ends.saturating_duration_since(now).as_secs_f64().ceil();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 60")]
         Left { remaining: self.limit.saturating_sub(used), reset: reset as u64 }
     }
+}
 
-    /// Counts something a caller uses. They may use a bit more than there is left, but nothing once nothing is.
-    pub(super) fn spend(&self, key: &K, points: u64, now: Instant) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.get_mut(key) {
-            Some(count) if now < count.ends => count.used = count.used.saturating_add(points),
-            _ => {
-                if counts.len() >= MOST {
-                    make_room(&mut counts, now);
-                }
-                counts.insert(key.clone(), Count { used: points, ends: now + WINDOW });
+fn count<K: Eq + Hash + Clone>(counts: &mut HashMap<K, Count>, key: &K, points: u64, now: Instant) {
+    match counts.get_mut(key) {
+        Some(count) if now < count.ends => count.used = count.used.saturating_add(points),
+        _ => {
+            if counts.len() >= MOST {
+                make_room(counts, now);
             }
+            counts.insert(key.clone(), Count { used: points, ends: now + WINDOW });
         }
     }
 }
@@ -97,6 +118,19 @@ mod tests {
         assert_eq!(left('a', 60), Left { remaining: 3, reset: 60 });
         windows.spend(&'a', 1, now + Duration::from_secs(70));
         assert_eq!(left('a', 70), Left { remaining: 2, reset: 60 });
+    }
+
+    #[test]
+    fn of_those_who_come_at_once_no_more_take_than_there_is() {
+        let (windows, now) = (Windows::new(20), Instant::now());
+        let taken = std::thread::scope(|scope| {
+            let take = || scope.spawn(|| (0..100).filter(|_| windows.take(&'a', 1, now).is_ok()).count());
+            let all: Vec<_> = std::iter::repeat_with(take).take(8).collect();
+            all.into_iter().map(|one| one.join().unwrap()).sum::<usize>()
+        });
+        assert_eq!(taken, 20);
+        assert_eq!(windows.take(&'a', 1, now), Err(Left { remaining: 0, reset: 60 }));
+        assert_eq!(windows.take(&'a', 30, now + WINDOW), Ok(()), "the last may be more than is left");
     }
 
     #[test]

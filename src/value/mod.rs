@@ -43,6 +43,17 @@ pub enum Value {
 /// The longest text value, in bytes.
 pub const LONGEST_TEXT: usize = 32 * 1024;
 
+/// Bytes as clients see them, two digits each.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+        text
+    })
+}
+
 /// `text`, cut for a message to at most 80 characters.
 #[must_use]
 pub fn shorten(text: &str) -> String {

@@ -88,7 +88,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("config", &[]),
     ("telemetry", &["config"]),
     ("graphql", &["access", "config", "telemetry", "directory", "filter", "identity", "index", "record", "value"]),
-    ("http", &["access", "config", "telemetry", "graphql"]),
+    ("http", &["access", "config", "telemetry", "graphql", "value"]),
     ("demo", &["directory", "filter", "index", "value"]),
     ("cli", &["database", "demo", "directory", "filter", "value"]),
     ("serve", &["access", "config", "telemetry", "connector", "database", "directory", "filter", "graphql", "http"]),

@@ -33,7 +33,14 @@ pub(crate) fn connecting(directory: &Directory, folder: Option<&std::path::Path>
         first_backoff: Duration::from_millis(5),
         ..Policy::default()
     };
-    let environment = |name: &str| (name == "ROSTER_CREDENTIAL_TOOL").then(|| Secret::new("from outside"));
+    let environment = |name: &str| match name {
+        "ROSTER_CREDENTIAL_TOOL" | "ROSTER_CREDENTIAL_FOREIGN" | "ROSTER_CREDENTIAL_HOSTLESS" => {
+            Some(Secret::new("from outside"))
+        }
+        "ROSTER_CREDENTIAL_TOOL_HOST" => Some(Secret::new("127.0.0.1\n")),
+        "ROSTER_CREDENTIAL_FOREIGN_HOST" => Some(Secret::new("gitlab.com")),
+        _ => None,
+    };
     directory.clone().connecting_with(Connectors::new(policy, Keys::parse([KEY]).unwrap(), environment))
 }
 

@@ -162,6 +162,18 @@ fn a_secret_of_the_environment_is_read_when_it_is_used() {
         let says = "the environment of the server that ran it has no variable ROSTER_CREDENTIAL_OTHER; set it, and start \
                     the server again";
         assert_eq!(failed, says);
+        for (name, mend) in
+            [("FOREIGN", "FOREIGN_HOST"), ("HOSTLESS", "HOSTLESS_HOST"), ("TOOL_HOST", "TOOL_HOST_HOST")]
+        {
+            let asked = tool.requests().len();
+            set(Some(NewCredential::Environment(format!("ROSTER_CREDENTIAL_{name}")))).await;
+            let failed = run(&directory, of, None).await.row.message.unwrap();
+            let says = format!(
+                "the environment of the server that ran it does not say that ROSTER_CREDENTIAL_{name} is for `127.0.0.1`; \
+                 set ROSTER_CREDENTIAL_{mend} to that host if it is, and start the server again"
+            );
+            assert_eq!((failed, tool.requests().len()), (says, asked), "it is for another tool");
+        }
         set(None).await;
         let error = directory.run_integration(&me(), of, RunOptions::default()).await.unwrap_err();
         assert_eq!(violations(&error), ["id: NOT_CONNECTED"]);

@@ -1,5 +1,7 @@
 //! Tokens that an issuer has signed: whom they let in, and the forged ones that let in nobody.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use roster::directory::Directory;
 use serde_json::{Value as Json, json};
@@ -277,6 +279,31 @@ fn while_the_issuer_is_away_its_keys_do_for_an_hour() {
         issuer.pads(0);
         site.pass(TimeDelta::seconds(31));
         assert_eq!(ask(&mut server, &token()).await, LET_IN);
+    });
+}
+
+#[test]
+fn nobody_waits_long_for_an_issuer_that_says_nothing() {
+    on_sqlite(async |site: &Site| {
+        let (known, unknown) = (Signer::es256(), Signer::ed_dsa());
+        let issuer = Issuer::new(vec![known.jwk("a")]);
+        let mut server = server(site, &issuer, &[]);
+        let good = known.token("a", &claims(site, &issuer));
+        assert_eq!(ask(&mut server, &good).await, LET_IN);
+        issuer.is_silent();
+        site.pass(TimeDelta::seconds(31));
+        let away = (503, "UNAVAILABLE the issuer's keys cannot be read now; try again".to_owned());
+        let mut waits = Vec::new();
+        for number in 0..5 {
+            let forged = unknown.token(&format!("made up {number}"), &claims(site, &issuer));
+            let begun = Instant::now();
+            assert_eq!(ask(&mut server, &forged).await, away);
+            waits.push(begun.elapsed());
+        }
+        assert!(waits[0] < Duration::from_secs(4), "{waits:?}");
+        assert!(waits[1..].iter().all(|wait| *wait < Duration::from_secs(1)), "{waits:?}");
+        assert_eq!(ask(&mut server, &good).await, LET_IN, "whose key is known waits for nothing");
+        assert_eq!(issuer.asked(), 1, "the configuration was asked for, and nothing more");
     });
 }
 

@@ -158,6 +158,41 @@ fn a_refusal_is_the_same_by_json_and_by_events() {
     });
 }
 
+#[test]
+fn where_introspection_is_off_a_refusal_does_not_tell_what_is_for_others_from_what_is_not_there() {
+    on_sqlite(async |site| {
+        for role in [Role::Resolver, Role::Reader] {
+            let server = Server::signed_in(site, &["--introspection", "off"], role);
+            let mut told = std::collections::HashSet::new();
+            for query in [
+                "{ tokens { totalCount } }",
+                "{ tokenz { totalCount } }",
+                "{ directory { tokens } }",
+                "mutation { createToken(input: { name: \"a\", role: ADMIN }) { secret } }",
+                "{ node(id: \"a\") { ... on Token { createdBy } } }",
+                "{ node(id: \"a\") { ... on Nothing { createdBy } } }",
+            ] {
+                let reply = server.send(post(query)).await;
+                assert_eq!(reply.status, StatusCode::FORBIDDEN, "{query}: {}", reply.body);
+                let mut error = reply.json()["errors"].take();
+                error[0]["extensions"].as_object_mut().unwrap().remove("requestId");
+                told.insert(error.to_string());
+            }
+            assert_eq!(told.len(), 1, "{told:?}");
+            let told = told.into_iter().next().unwrap();
+            assert!(!told.contains("oken") && !told.contains("ADMIN"), "{told}");
+            // What the library says of arguments and values names nothing, either.
+            for query in
+                ["{ user(idd: 1) { id } }", "{ resolveAccounts(accounts: [{ integratio: \"a\" }]) { status } }"]
+            {
+                let reply = server.send(post(query)).await;
+                assert!(!reply.body.contains("integration") && !reply.body.contains("Account"), "{}", reply.body);
+                assert!(!reply.body.contains("Did you mean"), "{}", reply.body);
+            }
+        }
+    });
+}
+
 const DRAFT: &str = "mutation($file: Upload!, $input: ImportOptionsInput, $kind: ImportKind!) {
     createImportDraft(input: { file: $file, options: $input, kind: $kind }) { draft { id } } }";
 
@@ -175,10 +210,18 @@ fn an_editor_imports_users_and_neither_org_units_nor_new_attributes() {
             assert!(is_forbidden(&refused.body), "{}", refused.body);
             let made = admin.execute(DRAFT, variables, Some(file)).await.json();
             let draft = made["data"]["createImportDraft"]["draft"]["id"].as_str().unwrap().to_owned();
-            for verb in ["applyImportDraft", "rebaseImportDraft"] {
-                let query = format!("mutation {{ {verb}(input: {{ id: \"{draft}\" }}) {{ draft {{ id }} }} }}");
-                assert!(is_forbidden(&editor.execute(&query, json!({}), None).await.body), "{verb}");
+            for verb in [
+                "applyImportDraft(input: { id: $id })",
+                "rebaseImportDraft(input: { id: $id })",
+                "cancelImportDraft(id: $id)",
+            ] {
+                let query = format!("mutation($id: ID!) {{ {verb} {{ draft {{ id }} }} }}");
+                let refused = editor.execute(&query, json!({ "id": draft }), None).await;
+                assert!(is_forbidden(&refused.body), "{verb}: {}", refused.body);
             }
+            let cancel = "mutation($id: ID!) { cancelImportDraft(id: $id) { draft { state } } }";
+            let cancelled = admin.execute(cancel, json!({ "id": draft }), None).await.json();
+            assert_eq!(cancelled["data"]["cancelImportDraft"]["draft"]["state"], "CANCELLED", "it was still there");
         }
         let query = "mutation($file: Upload!) { importUsers(input: { file: $file, newAttributes: [{ header: \"Team\", type: TEXT }] }) { applied } }";
         let file = "Name,Email,Team\nAnn,ann@corp.example,Blue\n";

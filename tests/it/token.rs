@@ -204,6 +204,17 @@ fn a_token_that_was_revoked_is_refused_by_every_process_a_second_later() {
 }
 
 #[test]
+fn a_token_that_was_revoked_here_is_refused_at_once() {
+    on_both(async |site: &Site| {
+        let mut server = Server::with_tokens(site, &[]);
+        let (row, secret) = token(site, "ci", Role::Reader, None).await;
+        assert_eq!(ask(&mut server, &secret).await.0, 200);
+        site.revoke_token(&me(), row.id, false).await.unwrap();
+        assert_eq!(ask(&mut server, &secret).await, (401, "UNAUTHENTICATED".to_owned()));
+    });
+}
+
+#[test]
 fn a_token_works_until_it_expires() {
     on_both(async |site: &Site| {
         let mut server = Server::with_tokens(site, &[]);
@@ -423,7 +434,12 @@ fn whoever_tries_a_thousand_tokens_is_shut_out_and_nobody_else_is() {
         assert_eq!(tried[..25], [[401; 20].as_slice(), &[429; 5]].concat());
         // Each minute has twenty attempts.
         assert!(tried.iter().all(|status| matches!(status, 401 | 429)));
-        assert_eq!(status_from(&server, [127, 0, 0, 3], good, "127.0.0.2"), 200, "a neighbour");
+        assert_eq!(status_from(&server, [127, 0, 0, 3], "rst_000", "127.0.0.2"), 401, "a neighbour");
+        assert_eq!(
+            status_from(&server, [127, 0, 0, 2], good, "127.0.0.2"),
+            200,
+            "a right token, from the same address"
+        );
     });
 }
 

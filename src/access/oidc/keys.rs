@@ -1,7 +1,7 @@
 //! The issuer's keys: read when they are needed, and again when the issuer has others.
 //!
 //! While the issuer is away, the keys that it last had do for an hour. Nobody makes it be asked more often than every half
-//! minute, whatever keys tokens name.
+//! minute, whatever keys tokens name, and nobody waits long for what it says.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, K
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value as Json;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::access::Denied;
@@ -23,6 +24,8 @@ const PAUSE: TimeDelta = TimeDelta::seconds(30);
 const FRESH: TimeDelta = TimeDelta::minutes(5);
 /// How old keys may be while the issuer is away.
 const KEPT: TimeDelta = TimeDelta::hours(1);
+/// How long a request waits for the issuer, counted from when it was asked.
+const WAIT: Duration = Duration::from_secs(2);
 /// The largest reply, in bytes.
 const LARGEST: usize = 1 << 20;
 /// How long a reply may take.
@@ -44,7 +47,7 @@ struct Inner {
     client: Client,
     known: Mutex<Known>,
     /// Held while the issuer is asked.
-    asking: tokio::sync::Mutex<()>,
+    asking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Where keys are.
@@ -61,6 +64,8 @@ struct Known {
     keys: Arc<HashMap<String, Arc<Key>>>,
     read_at: Option<DateTime<Utc>>,
     tried_at: Option<DateTime<Utc>>,
+    /// Until when requests wait for what the issuer says.
+    awaited_until: Option<Instant>,
 }
 
 impl Known {
@@ -71,6 +76,11 @@ impl Known {
 
     fn is_within(&self, time: TimeDelta, now: DateTime<Utc>) -> bool {
         self.read_at.is_some_and(|at| now - at < time)
+    }
+
+    /// Whether they are what the issuer said when it was last asked.
+    fn is_told(&self) -> bool {
+        self.read_at.is_some() && self.read_at == self.tried_at
     }
 
     /// Whether the issuer may be asked now. A clock that was put back does not forbid it for long.
@@ -100,7 +110,7 @@ impl Keys {
             },
             Source::At,
         );
-        let (client, known, asking) = (Client::new(policy), Mutex::default(), tokio::sync::Mutex::default());
+        let (client, known, asking) = (Client::new(policy), Mutex::default(), Arc::default());
         Self(Arc::new(Inner { source, client, known, asking }))
     }
 
@@ -111,16 +121,18 @@ impl Keys {
     pub(super) async fn find(&self, kid: &str, now: DateTime<Utc>) -> Result<Arc<Key>, Denied> {
         let known = self.0.known();
         if let Some(key) = known.find(kid, now) {
-            if !known.is_within(FRESH, now) && known.may_ask(now) {
-                let inner = self.0.clone();
-                tokio::spawn(async move { inner.ask(now).await });
+            if !known.is_within(FRESH, now) {
+                self.0.ask(now);
             }
             return Ok(key);
         }
-        self.0.ask(now).await;
+        if let Some(until) = self.0.ask(now) {
+            // What is not there by then comes too late for this request.
+            let _ = tokio::time::timeout_at(until, self.0.asking.lock()).await;
+        }
         let known = self.0.known();
         known.find(kid, now).ok_or_else(|| {
-            if known.is_within(KEPT, now) {
+            if known.is_told() && known.is_within(KEPT, now) {
                 Denied::unauthenticated("the token is signed with a key that is none of its issuer's")
             } else {
                 Denied::Unavailable("the issuer's keys cannot be read now; try again".to_owned())
@@ -134,23 +146,26 @@ impl Inner {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Asks the issuer, unless that has just been done.
-    async fn ask(&self, now: DateTime<Utc>) {
-        let _asking = self.asking.lock().await;
+    /// Begins to ask the issuer, unless that has just been done. Gives until when to wait for what it says.
+    fn ask(self: &Arc<Self>, now: DateTime<Utc>) -> Option<Instant> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.may_ask(now)
+            && let Ok(asking) = self.asking.clone().try_lock_owned()
         {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if !known.may_ask(now) {
-                return;
-            }
-            known.tried_at = Some(now);
+            (known.tried_at, known.awaited_until) = (Some(now), Some(Instant::now() + WAIT));
+            let inner = self.clone();
+            tokio::spawn(async move {
+                match inner.read().await {
+                    Ok(keys) => {
+                        let mut known = inner.known.lock().unwrap_or_else(PoisonError::into_inner);
+                        (known.keys, known.read_at) = (Arc::new(keys), Some(now));
+                    }
+                    Err(error) => tracing::warn!(error, "the keys of the OIDC issuer cannot be read"),
+                }
+                drop(asking);
+            });
         }
-        match self.read().await {
-            Ok(keys) => {
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                (known.keys, known.read_at) = (Arc::new(keys), Some(now));
-            }
-            Err(error) => tracing::warn!(error, "the keys of the OIDC issuer cannot be read"),
-        }
+        known.awaited_until
     }
 
     async fn read(&self) -> Result<HashMap<String, Arc<Key>>, String> {

@@ -18,7 +18,7 @@ use super::error::{Error, ErrorKind};
 use super::session::Session;
 use super::settings::Fields;
 use super::{Account, Policy};
-use crate::value::{Email, nfc, shorten};
+use crate::value::{Email, hex, nfc, shorten};
 
 /// How many heads a cursor has at most. One that is left out is read again, and changes nothing.
 const HEADS: usize = 500;
@@ -159,8 +159,7 @@ fn shortened(id: String) -> String {
     if id.len() <= LONGEST {
         return id;
     }
-    let hash = Sha256::digest(&id);
-    let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex(&Sha256::digest(&id)[..8]);
     let end = (0..=LONGEST).rev().find(|at| id.is_char_boundary(*at)).unwrap_or(0);
     format!("{}…{hash}", &id[..end])
 }

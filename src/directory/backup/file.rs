@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::directory::hex;
+use crate::value::hex;
 
 /// What the last line begins with.
 const MARK: &str = "\nroster backup 1 sha256 ";

@@ -144,7 +144,7 @@ impl Directory {
     /// What is wrong with the file is data in the report, not an error.
     ///
     /// # Errors
-    /// Where the database is busy or away.
+    /// `Forbidden` where that takes an ADMIN; where the database is busy or away.
     pub async fn import_users(&self, actor: &Actor, file: File, options: ImportOptions) -> Result<ImportReport> {
         self.import_file(actor, (file, ImportKind::Users), options).await
     }
@@ -155,7 +155,7 @@ impl Directory {
     /// What is wrong with the file is data in the report, not an error.
     ///
     /// # Errors
-    /// Where the database is busy or away.
+    /// `Forbidden` where that takes an ADMIN; where the database is busy or away.
     pub async fn import_org_units(&self, actor: &Actor, file: File, options: ImportOptions) -> Result<ImportReport> {
         self.import_file(actor, (file, ImportKind::OrgUnits), options).await
     }
@@ -166,6 +166,7 @@ impl Directory {
         (file, kind): (File, ImportKind),
         options: ImportOptions,
     ) -> Result<ImportReport> {
+        self.permit_import(kind, &options)?;
         let (dry_run, valid_rows, kept) = (options.dry_run, options.valid_rows, options.kept());
         let mut source = Source::new(Arc::new(file), kind, options);
         if dry_run {

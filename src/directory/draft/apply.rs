@@ -51,10 +51,10 @@ impl Directory {
     /// One that is applied already stays as it is.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` where it is not ready, its file has errors, or removals are not confirmed; `Moved` where
+    /// `NotFound`; `Forbidden` where that takes an ADMIN; `Invalid` where it is not ready, its file has errors, or removals are not confirmed; `Moved` where
     /// the directory has moved in a way that changes what the draft does; where the database is busy or away.
     pub async fn apply_draft(&self, actor: &Actor, id: ImportDraftId, options: ApplyOptions) -> Result<Draft> {
-        let draft = self.draft(id).await?;
+        let draft = self.draft_to_change(id).await?;
         if draft.row.state == DraftState::Applied {
             return Ok(draft);
         }
@@ -62,7 +62,7 @@ impl Directory {
             return Err(not_now(&draft.row, "applied"));
         };
         check(draft.row.kind, &report, options)?;
-        let begin = Update::of(id, DraftState::Ready)
+        let begin = store::change(&draft.row, DraftState::Ready)
             .state(DraftState::Applying, self.clock().now())
             .lease(self.worker(), self.clock().now() + LEASE)
             .set(Column::Message, None::<String>);

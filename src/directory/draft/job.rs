@@ -19,9 +19,9 @@ use super::store::{self, Update};
 use super::{Draft, DraftReport, Lines, options};
 use crate::directory::csv::{Outcome, Output, RowChange, Source, Step, settle};
 use crate::directory::lease::{ATTEMPTS, BEAT, LEASE};
-use crate::directory::{Actor, Directory, Error, Result, hex};
+use crate::directory::{Actor, Directory, Error, Result};
 use crate::index::Index;
-use crate::value::GlobalId;
+use crate::value::{GlobalId, hex};
 
 /// The most problems of one kind that are kept of one file.
 const KEPT: usize = 100_000;

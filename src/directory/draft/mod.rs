@@ -131,10 +131,11 @@ impl Directory {
     /// Takes in a file and begins to compare it. What the client called its request before gives the draft of then.
     ///
     /// # Errors
-    /// `Invalid` where the same request came with another file, or a remembered mapping is not known and none is given;
-    /// `LimitExceeded` where too many drafts are open; where the database is busy or away.
+    /// `Forbidden` where that takes an ADMIN; `Invalid` where the same request came with another file, or a remembered
+    /// mapping is not known and none is given; `LimitExceeded` where too many drafts are open; where the database is busy or away.
     pub async fn create_draft(&self, actor: &Actor, new: NewDraft) -> Result<ImportDraftId> {
         let NewDraft { file, kind, file_name, mut options, client_mutation_id, mapping } = new;
+        self.permit_import(kind, &options)?;
         options.role = self.role_of_imports();
         if let Some(name) = &mapping {
             self.remember_mapping(name, &mut options.mapping).await?;
@@ -199,18 +200,31 @@ impl Directory {
         if self.sees_import(&draft.options()?) { Ok(draft) } else { Err(super::missing(id)) }
     }
 
+    /// A draft that something is to be done with.
+    ///
+    /// # Errors
+    /// As [`Directory::draft`]; `Forbidden` where that takes an ADMIN.
+    async fn draft_to_change(&self, id: ImportDraftId) -> Result<Draft> {
+        let draft = self.draft(id).await?;
+        self.permit_import(draft.row.kind, &draft.options()?)?;
+        Ok(draft)
+    }
+
     /// Compares a draft again with the directory as it is now, and with other options if they are given.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` where it is being compared or applied, or is done with; where the database is busy or away.
+    /// `NotFound`; `Forbidden` where that takes an ADMIN; `Invalid` where it is being compared or applied, or is done with; where the database is busy or away.
     pub async fn rebase_draft(&self, id: ImportDraftId, options: Option<ImportOptions>) -> Result<()> {
-        let draft = self.draft(id).await?;
+        let draft = self.draft_to_change(id).await?;
+        if let Some(options) = &options {
+            self.permit_import(draft.row.kind, options)?;
+        }
         if !matches!(draft.row.state, DraftState::Ready | DraftState::Interrupted) {
             return Err(not_now(&draft.row, "compared again"));
         }
         let options = options.map(|options| ImportOptions { role: self.role_of_imports(), ..options });
         let options = options.map(|options| serde_json::to_string(&options)).transpose().map_err(Error::internal)?;
-        store::begin_again(self.database(), id, options, self.worker(), self.clock().now()).await?;
+        store::begin_again(self.database(), &draft.row, options, self.worker(), self.clock().now()).await?;
         self.begin_job(id, None);
         Ok(())
     }
@@ -218,15 +232,15 @@ impl Directory {
     /// Gives a draft up, whatever is being done with it, unless it is being applied.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` where it is being applied, or is; where the database is busy or away.
+    /// `NotFound`; `Forbidden` where that takes an ADMIN; `Invalid` where it is being applied, or is; where the database is busy or away.
     pub async fn cancel_draft(&self, id: ImportDraftId) -> Result<()> {
-        let draft = self.draft(id).await?;
+        let draft = self.draft_to_change(id).await?;
         match draft.row.state {
             DraftState::Cancelled => return Ok(()),
             DraftState::Applying | DraftState::Applied => return Err(not_now(&draft.row, "cancelled")),
             DraftState::Comparing | DraftState::Ready | DraftState::Interrupted => {}
         }
-        store::cancel(self.database(), id, self.clock().now()).await?;
+        store::cancel(self.database(), &draft.row, self.clock().now()).await?;
         if let Some(job) = self.jobs().lock().get(&id) {
             job.cancel();
         }

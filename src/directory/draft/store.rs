@@ -19,7 +19,8 @@ use uuid::Uuid;
 use crate::database::Database;
 use crate::directory::csv::{ChangeKind, Problem, RowChange};
 use crate::directory::history::{ChangePage, Range, page};
-use crate::directory::{Directory, Error, Result, hex, lease};
+use crate::directory::{Directory, Error, Result, lease};
+use crate::value::hex;
 
 /// The bytes of one piece of a file.
 const CHUNK: usize = 1 << 20;
@@ -135,16 +136,21 @@ impl lease::Job for import_draft::Entity {
     const UPDATED_AT: Self::Column = import_draft::Column::UpdatedAt;
 }
 
+/// A change to a draft that is still to be read as it was here.
+pub(super) fn change(draft: &import_draft::Model, state: DraftState) -> Update {
+    Update::of(draft.id, state).having(import_draft::Column::Options, draft.options.clone())
+}
+
 /// Has a draft compared again.
 pub(super) async fn begin_again(
     database: &Database,
-    id: ImportDraftId,
+    draft: &import_draft::Model,
     options: Option<String>,
     worker: Uuid,
     now: DateTime<Utc>,
 ) -> Result<()> {
     for state in [DraftState::Ready, DraftState::Interrupted] {
-        let mut update = Update::of(id, state)
+        let mut update = change(draft, state)
             .state(DraftState::Comparing, now)
             .lease(worker, now + lease::LEASE)
             .set(import_draft::Column::Attempts, 1)
@@ -162,9 +168,9 @@ pub(super) async fn begin_again(
 }
 
 /// Marks a draft as given up.
-pub(super) async fn cancel(database: &Database, id: ImportDraftId, now: DateTime<Utc>) -> Result<()> {
+pub(super) async fn cancel(database: &Database, draft: &import_draft::Model, now: DateTime<Utc>) -> Result<()> {
     for state in [DraftState::Comparing, DraftState::Ready, DraftState::Interrupted] {
-        if Update::of(id, state).state(DraftState::Cancelled, now).commit(database).await? {
+        if change(draft, state).state(DraftState::Cancelled, now).commit(database).await? {
             return Ok(());
         }
     }

@@ -2,7 +2,8 @@
 //! changeset logs and nothing gives back.
 //!
 //! A credential is for one address: whoever sends an integration elsewhere has to give it anew, so that nobody who can
-//! change an integration comes to see its secret.
+//! change an integration comes to see its secret. A secret of the environment nobody gives: which host it is for stands
+//! beside it.
 
 use std::collections::HashMap;
 
@@ -21,6 +22,8 @@ use crate::filter::Violation;
 
 /// What the names of environment variables begin with that clients may name.
 pub const VARIABLES: &str = "ROSTER_CREDENTIAL_";
+/// What the name of a variable ends with that says for which host the secret of the one before that is.
+const HOST: &str = "_HOST";
 /// The longest secret, and the longest name of a variable, in bytes.
 const LONGEST: usize = 16_384;
 
@@ -143,8 +146,12 @@ impl Directory {
         Ok(rows.into_iter().map(|row| (row.integration_id, row)).collect())
     }
 
-    /// The secret with which an integration is read; none where it has no credential.
-    pub(in crate::directory) async fn secret_of(&self, of: &integration::Model) -> Result<Option<Secret>, Failure> {
+    /// The secret with which an integration is read at `host`; none where it has no credential.
+    pub(in crate::directory) async fn secret_of(
+        &self,
+        of: &integration::Model,
+        host: Option<&str>,
+    ) -> Result<Option<Secret>, Failure> {
         let found = self.credentials_of(&[of.id]).await.map_err(Failure::from)?.remove(&of.id);
         let Some(row) = found else { return Ok(None) };
         if row.address != address(of) {
@@ -154,15 +161,10 @@ impl Directory {
             ));
         }
         if let Some(name) = &row.environment {
-            let found = (self.connectors().environment)(name).filter(|secret| !secret.expose().trim().is_empty());
-            let message = || {
-                format!(
-                    "the environment of the server that ran it has no variable {name}; set it, and start the server again"
-                )
-            };
-            return found
-                .map(|secret| Some(Secret::new(secret.expose().trim())))
-                .ok_or_else(|| Failure::new("CREDENTIAL_UNREADABLE", message()));
+            return self.secret_in(name, host).map(Some).map_err(|mend| {
+                let message = format!("the environment of the server that ran it {mend}, and start the server again");
+                Failure::new("CREDENTIAL_UNREADABLE", message)
+            });
         }
         self.open_sealed(&row).map(Some).map_err(|shut| {
             let message = match shut {
@@ -174,6 +176,20 @@ impl Directory {
             };
             Failure::new("CREDENTIAL_UNREADABLE", message)
         })
+    }
+
+    /// The secret of the environment that is in a variable of this name and for this host; otherwise what is to be mended.
+    fn secret_in(&self, name: &str, host: Option<&str>) -> Result<Secret, String> {
+        let read = |name: &str| {
+            let found = (self.connectors().environment)(name)?;
+            Some(Secret::new(found.expose().trim())).filter(|secret| !secret.expose().is_empty())
+        };
+        let secret = read(name).ok_or_else(|| format!("has no variable {name}; set it"))?;
+        let host = host.unwrap_or_default();
+        match read(&format!("{name}{HOST}")) {
+            Some(known) if known.expose().eq_ignore_ascii_case(host) => Ok(secret),
+            _ => Err(format!("does not say that {name} is for `{host}`; set {name}{HOST} to that host if it is")),
+        }
     }
 
     fn open_sealed(&self, row: &integration_credential::Model) -> Result<Secret, Shut> {

@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use sha2::{Digest, Sha256};
 
 use crate::directory::{Error, Result};
-use crate::value::GlobalId;
+use crate::value::{GlobalId, hex};
 
 /// A text that is shown to nobody: its `Debug` form is three dots.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Keys {
             let wrong = |_| KeyError::Length(at, bytes.len());
             let key = UnboundKey::new(&CHACHA20_POLY1305, &bytes).map_err(wrong)?;
             let digest = Sha256::new().chain_update("roster key id").chain_update(&bytes).finalize();
-            let id = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            let id = hex(&digest[..8]);
             Ok(Key { id, key: LessSafeKey::new(key) })
         };
         (1..).zip(texts).map(read).collect::<Result<_, _>>().map(Self)

@@ -17,8 +17,8 @@ use super::store::{self, ACTIVE, Update};
 use super::{Failure, Run};
 use crate::connector::{self, Credential, Event, Settings};
 use crate::directory::lease::{BEAT, LEASE};
-use crate::directory::{Directory, Error, Result, SyncedAccount, hex};
-use crate::value::GlobalId;
+use crate::directory::{Directory, Error, Result, SyncedAccount};
+use crate::value::{GlobalId, hex};
 
 /// The most accounts of one run.
 const ACCOUNTS: usize = 1_000_000;
@@ -225,7 +225,7 @@ impl Directory {
             .as_ref()
             .ok_or_else(|| Failure::new("NOT_CONNECTED", "the integration has no settings"))?;
         let settings = Settings::parse(integration.kind, settings, &connectors.policy)?;
-        let credential = self.secret_of(&integration).await?;
+        let credential = self.secret_of(&integration, settings.host()).await?;
         if credential.is_none() && settings.needs_credential() {
             return Err(Failure::new(
                 "NOT_CONNECTED",

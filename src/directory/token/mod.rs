@@ -7,6 +7,8 @@ mod known;
 
 pub(super) use known::Known;
 
+use std::time::Instant;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::TokenId;
 use entity::token::{self, Column, Role};
@@ -152,12 +154,13 @@ impl Directory {
             .exec(&transaction)
             .await?;
         transaction.commit().await?;
+        self.0.tokens.forget(id);
         tracing::info!(token.id = id.to_global(), by = actor.0, "a token was revoked");
         Ok(row)
     }
 
     /// Lets in whoever has a token with a secret of this hash. What is known of tokens that work is half a second old at
-    /// most; nothing is kept of others.
+    /// most, and of one that was revoked here nothing; nothing is kept of others.
     ///
     /// # Errors
     /// Why they are not let in.
@@ -167,6 +170,7 @@ impl Directory {
         if let Some(token) = known.find(hash) {
             return works(&token, now);
         }
+        let read_at = Instant::now();
         let query = token::Entity::find().filter(Column::Hash.eq(hash.as_bytes()));
         let found = query.one(self.database().readers()).await.map_err(|error| {
             tracing::warn!(%error, "a token cannot be looked for");
@@ -175,7 +179,7 @@ impl Directory {
         let row = found.filter(|row| hash.is(&row.hash)).ok_or_else(|| Denied::unauthenticated(UNKNOWN))?;
         let admitted = works(&row, now)?;
         let id = row.id;
-        if known.keep(*hash, row, now, NOTED_EVERY) {
+        if known.keep(*hash, (row, read_at), now, NOTED_EVERY) {
             let directory = self.clone();
             tokio::spawn(async move {
                 if let Err(error) = directory.note_use(id, now).await {

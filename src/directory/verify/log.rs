@@ -11,9 +11,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Qu
 use uuid::Uuid;
 
 use super::rows::Rows;
-use super::{Head, Result, Verify, hex};
+use super::{Head, Result, Verify};
 use crate::directory::changeset::{digest_of, seal};
 use crate::directory::erase::digest;
+use crate::value::hex;
 
 const MEND: &str = "the log was altered, past Roster; compare it with the last backup that is sound, or restore that";
 

@@ -20,8 +20,8 @@ mod users;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
+use super::Directory;
 use super::error::{Error, Result};
-use super::{Directory, hex};
 use crate::database::{Database, own_check, without_timeout};
 use catalogue::Catalogue;
 pub(super) use rows::{as_text, shown};

@@ -17,9 +17,9 @@ use super::error::{Failure, Result};
 use super::loader::UndoneBy;
 use super::page::{Connection, Edge, Paging, Slice, Total};
 use super::scalar::{DateTime, Json};
-use crate::directory::{Error, hex};
+use crate::directory::Error;
 use crate::record::{Record, RecordId};
-use crate::value::GlobalId;
+use crate::value::{GlobalId, hex};
 
 /// What was done in a changeset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]

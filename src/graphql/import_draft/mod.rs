@@ -5,7 +5,6 @@ mod mutation;
 mod subscription;
 
 pub(crate) use mutation::ImportDraftMutation;
-pub(super) use mutation::permit;
 pub(crate) use subscription::ImportDraftSubscription;
 
 use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};

@@ -8,7 +8,6 @@ use entity::ImportDraftId;
 use entity::import_draft::DraftState;
 
 use super::ImportDraft;
-use crate::directory::csv::ImportOptions;
 use crate::directory::{self, ApplyOptions, Error, NewDraft};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Failure, Result};
@@ -72,24 +71,6 @@ impl ImportDraftPayload {
     }
 }
 
-/// Refuses what a file may bring only if an ADMIN has it brought: org units, and attributes for its columns.
-///
-/// # Errors
-/// `Forbidden`.
-pub(in crate::graphql) fn permit(
-    ctx: &Context<'_>,
-    kind: entity::import_draft::ImportKind,
-    options: &ImportOptions,
-) -> Result<()> {
-    if kind == entity::import_draft::ImportKind::OrgUnits {
-        ctx.admin("an import of org units needs the role ADMIN")?;
-    }
-    if !options.new_attributes.is_empty() {
-        ctx.admin("an import that makes attributes needs the role ADMIN")?;
-    }
-    Ok(())
-}
-
 /// Mutations of import drafts.
 #[derive(Debug, Default)]
 pub(crate) struct ImportDraftMutation;
@@ -104,7 +85,6 @@ impl ImportDraftMutation {
         #[graphql(desc = "The file, and how to read it.")] input: CreateImportDraftInput,
     ) -> Result<ImportDraftPayload> {
         let options = input.options.map(ImportOptionsInput::read).transpose()?.unwrap_or_default();
-        permit(ctx, input.kind.into(), &options)?;
         let directory = ctx.directory()?;
         let upload = input.file.value(ctx).map_err(|cause| Failure(Error::internal(cause)))?;
         let new = NewDraft {
@@ -129,8 +109,6 @@ impl ImportDraftMutation {
     ) -> Result<ImportDraftPayload> {
         let id: ImportDraftId = parse_id(&input.id, "id")?;
         let directory = ctx.directory()?;
-        let draft = directory.draft(id).await?;
-        permit(ctx, draft.row.kind, &draft.options()?)?;
         let options =
             ApplyOptions { valid_rows: input.rows == ImportRows::ValidRows, confirm_removals: input.confirm_removals };
         let actor = ctx.actor();
@@ -154,9 +132,7 @@ impl ImportDraftMutation {
     ) -> Result<ImportDraftPayload> {
         let id: ImportDraftId = parse_id(&input.id, "id")?;
         let directory = ctx.directory()?;
-        let draft = directory.draft(id).await?;
         let options = input.options.map(ImportOptionsInput::read).transpose()?;
-        permit(ctx, draft.row.kind, options.as_ref().unwrap_or(&draft.options()?))?;
         directory.rebase_draft(id, options).await?;
         Ok(ImportDraftPayload::new(directory.draft(id).await?))
     }

@@ -5,12 +5,16 @@ use std::fmt::Write;
 use super::*;
 use crate::graphql::guard;
 
+fn permissions() -> &'static Permissions {
+    Permissions::of_schema().unwrap()
+}
+
 /// The fields that are denied, as `Type.field`.
 #[track_caller]
 fn denied(query: &str, name: Option<&str>, role: Role) -> Vec<String> {
     let document = parse_query(query).unwrap();
     let operation = guard::operation(&document, name).unwrap();
-    match check(&document, operation, role) {
+    match permissions().check(&document, operation, role) {
         Ok(()) => Vec::new(),
         Err(denied) => denied.fields.into_iter().map(|field| field.field).collect(),
     }
@@ -18,7 +22,7 @@ fn denied(query: &str, name: Option<&str>, role: Role) -> Vec<String> {
 
 fn all_fields() -> Vec<(String, Role)> {
     let field = |on: &Name, (name, field): (&Name, &Field)| (format!("{on}.{name}"), field.least);
-    TYPES.iter().flat_map(|(on, fields)| fields.iter().map(move |pair| field(on, pair))).collect()
+    permissions().0.iter().flat_map(|(on, fields)| fields.iter().map(move |pair| field(on, pair))).collect()
 }
 
 #[test]
@@ -58,8 +62,8 @@ fn an_interface_asks_for_what_the_strictest_of_its_types_does() {
         let TypeSystemDefinition::Type(definition) = definition else { continue };
         let TypeKind::Object(object) = definition.node.kind else { continue };
         for interface in object.implements {
-            for (name, field) in &TYPES[&interface.node] {
-                let own = &TYPES[&definition.node.name.node][name];
+            for (name, field) in &permissions().0[&interface.node] {
+                let own = &permissions().0[&definition.node.name.node][name];
                 assert!(own.least <= field.least, "{}.{name} of {}", interface.node, definition.node.name.node);
                 found += 1;
             }
@@ -112,9 +116,7 @@ fn nested_fields_are_those_of_the_types_that_they_are_of() {
 #[test]
 fn what_is_free_is_free_and_only_what_runs_counts() {
     for role in Role::ALL {
-        assert!(
-            denied("{ __typename __schema { types { name } } user { __typename nothing } }", None, role).is_empty()
-        );
+        assert!(denied("{ __typename __schema { types { name } } user { __typename } }", None, role).is_empty());
         let two = "query A { user { id } } mutation B { undoChangeset { version } } fragment F on User { email }";
         assert!(denied(two, Some("A"), role).is_empty());
         assert_eq!(denied(two, Some("B"), role).is_empty(), role == Role::Admin);
@@ -133,6 +135,7 @@ fn fragment_bombs_are_walked_once() {
         let document = parse_query(&query).unwrap();
         let operation = guard::operation(&document, None).unwrap();
         let mut walk = Walk {
+            types: &permissions().0,
             document: &document,
             role: Role::Resolver,
             walked: HashSet::new(),
@@ -150,7 +153,7 @@ fn fragment_bombs_are_walked_once() {
 fn a_refusal_names_field_role_and_place() {
     let document = parse_query("{\n  user(id: 1) { mail: email ...F } }\nfragment F on User { version }").unwrap();
     let operation = guard::operation(&document, None).unwrap();
-    let denied = check(&document, operation, Role::Resolver).unwrap_err();
+    let denied = permissions().check(&document, operation, Role::Resolver).unwrap_err();
     let error = ServerError::from(denied);
     assert_eq!(error.message, "`User.email` needs the role READER; yours is RESOLVER (and 1 more)");
     assert_eq!(error.locations, [Pos { line: 2, column: 17 }, Pos { line: 3, column: 22 }]);
@@ -161,9 +164,43 @@ fn a_refusal_names_field_role_and_place() {
     assert_eq!(extensions["violations"][1]["message"], "`User.version` needs the role READER; yours is RESOLVER");
     let many: String = (0..30).map(|at| format!("a{at}: email ")).collect();
     let document = parse_query(format!("{{ user {{ {many} }} }}")).unwrap();
-    let denied = check(&document, guard::operation(&document, None).unwrap(), Role::Resolver).unwrap_err();
+    let denied =
+        permissions().check(&document, guard::operation(&document, None).unwrap(), Role::Resolver).unwrap_err();
     let error = ServerError::from(denied);
     assert_eq!(error.locations.len(), 20);
     let extensions = serde_json::to_value(error.extensions.unwrap()).unwrap();
     assert_eq!(extensions["violations"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn what_is_not_known_is_refused_whoever_asks() {
+    for role in Role::ALL {
+        for (query, field) in [
+            ("{ nothing { at { all } } }", "Query.nothing"),
+            ("{ user(id: 1) { __schema { types { name } } } }", "User.__schema"),
+            ("{ node(id: 1) { ... on Nothing { id } } }", "Nothing.id"),
+            ("{ node(id: 1) { ...F } } fragment F on Role { id }", "Role.id"),
+            ("mutation { nothing }", "Mutation.nothing"),
+            ("subscription { nothing }", "Subscription.nothing"),
+        ] {
+            assert_eq!(denied(query, None, role), [field], "{query}");
+        }
+    }
+    let error = |query: &str| {
+        let document = parse_query(query).unwrap();
+        let denied = permissions().check(&document, guard::operation(&document, None).unwrap(), Role::Resolver);
+        let denied = denied.unwrap_err();
+        let untold = denied.without_schema();
+        let error = ServerError::from(denied);
+        (error.message, serde_json::to_value(error.extensions.unwrap()).unwrap()["code"].clone(), untold)
+    };
+    let (message, code, unknown) = error("{ user(id: 1) { nme } }");
+    assert_eq!(
+        (message.as_str(), code),
+        ("Unknown field \"nme\" on type \"User\". Did you mean \"name\"?", "BAD_REQUEST".into())
+    );
+    let (message, code, forbidden) = error("{ user(id: 1) { nme email } }");
+    assert_eq!((message.as_str(), code), ("`User.email` needs the role READER; yours is RESOLVER", "FORBIDDEN".into()));
+    assert_eq!(unknown, forbidden, "nobody finds out what there is by what is said");
+    assert!(Permissions::read("type Query {").is_err());
 }

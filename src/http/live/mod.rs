@@ -9,16 +9,17 @@ mod events;
 mod websocket;
 
 pub(super) use events::events;
-pub(super) use websocket::{is_handshake, socket};
+pub(super) use websocket::{STRANGERS, is_handshake, socket};
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use http::StatusCode;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::AppState;
@@ -45,10 +46,17 @@ fn results(state: &AppState, id: &RequestId, operation: Operation) -> Results {
 
 /// The place of one WebSocket or event stream among those that there may be.
 fn place(state: &AppState) -> Result<OwnedSemaphorePermit, Refusal> {
-    state.0.streams.clone().try_acquire_owned().map_err(|_| {
-        let message = "too many WebSockets and event streams; try again";
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", message)
-    })
+    among(&state.0.streams, "too many WebSockets and event streams; try again")
+}
+
+/// The place of one WebSocket among those whose clients have yet to say who they are.
+fn strange_place(state: &AppState) -> Result<OwnedSemaphorePermit, Refusal> {
+    among(&state.0.strangers, "too many WebSockets whose clients have not said who they are; try again")
+}
+
+fn among(places: &Arc<Semaphore>, message: &str) -> Result<OwnedSemaphorePermit, Refusal> {
+    let taken = places.clone().try_acquire_owned();
+    taken.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", message))
 }
 
 /// When to show signs of life.

@@ -20,15 +20,16 @@ use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tracing::Instrument;
 
-use super::{place, results, ticks};
+use super::{place, results, strange_place, ticks};
 use crate::config::Auth;
 use crate::http::graphql::prepare;
-use crate::http::guest::Guest;
+use crate::http::guest::{Guest, attempted, nobody};
+use crate::http::intake::Intake;
 use crate::http::peer::Origin;
 use crate::http::reply::{self, Refusal};
 use crate::http::{AppState, envelope, gate};
@@ -36,6 +37,10 @@ use crate::telemetry::RequestId;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
+/// The most WebSockets at a time whose clients have yet to say who they are. They take no place of those who have.
+pub(in crate::http) const STRANGERS: usize = 64;
+/// How much such a client may send.
+const INTRODUCTION: usize = 16 << 10;
 /// Where reading begins; a longer message gets more.
 const BUFFER: usize = 16 << 10;
 /// The longest id of an operation, in bytes: it stands in every message about it.
@@ -55,7 +60,7 @@ pub(in crate::http) fn socket(
     state: &AppState,
     id: &RequestId,
     headers: &HeaderMap,
-    (origin, guest): (Origin, Option<Guest>),
+    (origin, guest, intake): (Origin, Option<Guest>, Option<Intake>),
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let is_listed = headers.get(ORIGIN).is_some_and(|origin| state.0.origins.contains(origin));
@@ -67,15 +72,19 @@ pub(in crate::http) fn socket(
     if upgrade.selected_protocol().is_none() {
         return Err(Refusal::bad_request(format!("`Sec-WebSocket-Protocol` has to name {PROTOCOL}")));
     }
-    let place = place(state)?;
+    let place = if guest.is_some() { place(state)? } else { strange_place(state)? };
+    let intake = intake.unwrap_or_default();
     let open = state.0.sockets.token();
     let largest = usize::try_from(state.0.http.max_body).unwrap_or(usize::MAX);
     let (state, id) = (state.clone(), id.clone());
     let span = tracing::Span::current();
     Ok(upgrade.read_buffer_size(BUFFER).max_message_size(largest).max_frame_size(largest).on_upgrade(move |socket| {
         async move {
-            converse(socket, Conversation::new(state, id, origin, guest)).await;
-            drop((place, open));
+            if guest.is_none() {
+                intake.limit(INTRODUCTION);
+            }
+            converse(socket, Conversation::new(state, id, (origin, guest), (place, intake))).await;
+            drop(open);
         }
         .instrument(span)
     }))
@@ -117,8 +126,11 @@ impl Close {
         Self(4400, reason.into())
     }
 
-    /// The client proves nothing, or nothing any more.
-    fn forbidden() -> Self {
+    /// The client proves nothing, or nothing any more, or that cannot be found out now.
+    fn unproven(refusal: &Refusal) -> Self {
+        if refusal.is_unavailable() {
+            return Self(close_code::AGAIN, refusal.message().to_owned());
+        }
         Self(4403, "Forbidden".to_owned())
     }
 }
@@ -159,6 +171,9 @@ struct Conversation {
     /// The id of the request that opened the socket. Each operation has it with its number.
     id: RequestId,
     origin: Origin,
+    /// That of one who is known, or of one who is not yet.
+    place: OwnedSemaphorePermit,
+    intake: Intake,
     /// Who the client is, as far as it has said.
     guest: Option<Guest>,
     count: u64,
@@ -168,9 +183,14 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn new(state: AppState, id: RequestId, origin: Origin, guest: Option<Guest>) -> Self {
+    fn new(
+        state: AppState,
+        id: RequestId,
+        (origin, guest): (Origin, Option<Guest>),
+        (place, intake): (OwnedSemaphorePermit, Intake),
+    ) -> Self {
         let (under_way, messages) = (HashMap::new(), SelectAll::new());
-        Self { state, id, origin, guest, count: 0, is_acknowledged: false, under_way, messages }
+        Self { state, id, origin, place, intake, guest, count: 0, is_acknowledged: false, under_way, messages }
     }
 
     /// Ends when the client proves nothing any more.
@@ -220,7 +240,7 @@ impl Conversation {
                 }
                 refusal = &mut leaves => {
                     tracing::info!(reason = refusal.message(), "a client is let in no longer");
-                    return Some(Close::forbidden());
+                    return Some(Close::unproven(&refusal));
                 }
                 () = &mut late, if !self.is_acknowledged => {
                     return Some(Close(4408, "Connection initialisation timeout".to_owned()));
@@ -279,20 +299,26 @@ impl Conversation {
     /// Finds out who the client is. What it says in its first message counts, and else what the request said that opened
     /// the socket.
     async fn recognise(&mut self, payload: Option<&str>) -> Result<(), Close> {
-        let said: Option<Introduction> = payload
-            .map(serde_json::from_str)
-            .transpose()
-            .map_err(|error| Close::invalid(format!("`payload` cannot be read: {error}")))?;
-        if let Some(authorization) = said.and_then(|said| said.authorization)
-            && self.state.0.sign_in.auth == Auth::Tokens
-        {
-            let proven = Guest::proven(&self.state, self.origin, &authorization).await;
-            self.guest = Some(proven.map_err(|refusal| {
-                tracing::info!(reason = refusal.message(), "let nobody in");
-                Close::forbidden()
-            })?);
+        let said: Option<Introduction> = payload.map(serde_json::from_str).transpose().map_err(|error| {
+            attempted(&self.state, self.origin, "the first message cannot be read");
+            Close::invalid(format!("`payload` cannot be read: {error}"))
+        })?;
+        let proven = match (said.and_then(|said| said.authorization), self.guest.take()) {
+            (Some(authorization), _) if self.state.0.sign_in.auth == Auth::Tokens => {
+                Guest::proven(&self.state, self.origin, &authorization).await
+            }
+            (_, guest) => guest.ok_or_else(nobody),
+        };
+        self.guest = Some(proven.map_err(|refusal| {
+            tracing::info!(reason = refusal.message(), "let nobody in");
+            Close::unproven(&refusal)
+        })?);
+        if !Arc::ptr_eq(self.place.semaphore(), &self.state.0.streams) {
+            self.place =
+                place(&self.state).map_err(|refusal| Close(close_code::AGAIN, refusal.message().to_owned()))?;
         }
-        if self.guest.is_some() { Ok(()) } else { Err(Close::forbidden()) }
+        self.intake.lift();
+        Ok(())
     }
 
     /// Begins an operation. What is wrong with it alone is answered with a message about it.
@@ -306,7 +332,8 @@ impl Conversation {
         self.count += 1;
         let request = RequestId::from(format!("{}.{}", self.id, self.count));
         let quoted: Arc<str> = serde_json::Value::from(&*id).to_string().into();
-        let operation = match envelope::from_json(payload.as_bytes(), &self.state.0) {
+        let asked = guest.pay(&self.state).and_then(|()| envelope::from_json(payload.as_bytes(), &self.state.0));
+        let operation = match asked {
             Err(refusal) if refusal.is_malformed() => return Err(Close::invalid(refusal.message())),
             asked => self.room().and(asked).and_then(|asked| prepare(&self.state, &guest, asked)),
         };
@@ -367,6 +394,9 @@ fn name(id: Option<String>) -> Result<Arc<str>, Close> {
 fn broken(error: axum::Error) -> Option<Close> {
     match error.into_inner().downcast_ref()? {
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            Some(Close(close_code::SIZE, "this is too much before it is said who sends it".to_owned()))
+        }
         Error::Capacity(_) => Some(Close(close_code::SIZE, "the message is too large".to_owned())),
         Error::Protocol(_) => Some(Close(close_code::PROTOCOL, "the frame is not as it has to be".to_owned())),
         Error::Utf8(_) => Some(Close(close_code::INVALID, "messages are in UTF-8".to_owned())),

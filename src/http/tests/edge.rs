@@ -166,3 +166,27 @@ async fn where_introspection_is_off_nobody_is_told_the_schema() {
     }
     assert_eq!(toy.query("{ __typename hello }").await.json()["data"]["hello"], "hello ");
 }
+
+#[tokio::test]
+async fn more_requests_than_may_be_answered_at_a_time_are_told_at_once_to_come_back() {
+    let toy = Toy::new("--max-requests 2 --deadline 1s");
+    let slow = || toy.query("{ slow }");
+    let more = async {
+        while toy.state.0.requests.available_permits() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let begun = std::time::Instant::now();
+        for request in [Request::get("/graphql?query=%7Bhello%7D"), Request::get("/export/users.csv")] {
+            let reply = toy.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, Some("1")));
+            assert_eq!(reply.json()["error"]["code"], "UNAVAILABLE");
+        }
+        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+        for probe in ["/livez", "/readyz"] {
+            assert_eq!(toy.send(Request::get(probe).body(Body::empty()).unwrap()).await.status, 200, "{probe}");
+        }
+    };
+    let (one, other, ()) = tokio::join!(slow(), slow(), more);
+    assert_eq!((one.status.as_u16(), other.status.as_u16()), (504, 504));
+    assert_eq!(toy.query("{ hello }").await.status, 200);
+}

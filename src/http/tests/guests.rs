@@ -1,6 +1,7 @@
 //! Who is let in, how often they may try, and how much they may ask.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::json;
@@ -94,17 +95,31 @@ async fn an_address_has_twenty_wrong_attempts_a_minute_whatever_it_says_of_itsel
         seen.push(toy.send(from("192.0.2.1", request)).await.status.as_u16());
     }
     assert_eq!(seen, [[401; 20].as_slice(), &[429; 5]].concat());
-    let locked_out = toy.send(from("192.0.2.1", get(ME, "ann"))).await;
+    assert_eq!(toy.send(from("192.0.2.1", get(ME, "ann"))).await.status, 200, "a right token, from the same address");
+    let nothing = Request::get(ME).body(Body::empty()).unwrap();
+    assert_eq!(toy.send(from("192.0.2.1", nothing)).await.status, 401, "to bring none is no attempt");
+    let locked_out = toy.send(from("192.0.2.1", get(ME, "wrong"))).await;
     let seconds: u64 = locked_out.header(RETRY_AFTER.as_str()).unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     assert_eq!((locked_out.status.as_u16(), locked_out.code().as_str()), (429, "LIMIT_EXCEEDED"));
     assert_eq!(locked_out.json()["errors"][0]["extensions"]["retryable"], true);
-    assert_eq!(toy.send(from("192.0.2.2", get(ME, "ann"))).await.status, 200, "a neighbour");
-    for (forwarded, status) in [("192.0.2.1", 429), ("192.0.2.3", 200), ("192.0.2.3, 192.0.2.1", 429)] {
-        let mut request = get(ME, "ann");
+    assert_eq!(toy.send(from("192.0.2.2", get(ME, "wrong"))).await.status, 401, "a neighbour");
+    for (forwarded, status) in [("192.0.2.1", 429), ("192.0.2.3", 401), ("192.0.2.3, 192.0.2.1", 429)] {
+        let mut request = get(ME, "wrong");
         request.headers_mut().insert("x-forwarded-for", forwarded.parse().unwrap());
         assert_eq!(toy.send(from("10.0.0.1", request)).await.status, status, "{forwarded}, by a trusted proxy");
     }
+}
+
+#[tokio::test]
+async fn of_attempts_that_come_at_once_no_more_than_twenty_are_told_why() {
+    let toy = with_tokens("");
+    let attempts =
+        (0..100).map(|attempt| toy.send(from("192.0.2.1", get(ME, if attempt % 4 == 0 { "ann" } else { "wrong" }))));
+    let statuses = futures_util::future::join_all(attempts).await.into_iter().map(|reply| reply.status.as_u16());
+    let mut counts = std::collections::BTreeMap::new();
+    statuses.for_each(|status| *counts.entry(status).or_insert(0) += 1);
+    assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(200, 25), (401, 20), (429, 55)]);
 }
 
 #[tokio::test]
@@ -118,27 +133,29 @@ async fn nobody_is_shut_out_for_bringing_nothing_or_for_being_right() {
 
 #[tokio::test]
 async fn points_are_counted_for_each_token_alone_and_told() {
-    let toy = with_tokens("--rate-limit 110");
+    let toy = with_tokens("--rate-limit 112");
     let left = |reply: &Reply| {
-        assert_eq!(reply.header("ratelimit-policy"), Some("\"points\";q=110;w=60"));
+        assert_eq!(reply.header("ratelimit-policy"), Some("\"points\";q=112;w=60"));
         let (points, seconds) = reply.header("ratelimit").unwrap().split_once(";t=").unwrap();
         assert!((1..=60).contains(&seconds.parse::<u64>().unwrap()), "{seconds}");
         points.strip_prefix("\"points\";r=").unwrap().parse::<u64>().unwrap()
     };
     let steps = [
-        (toy.ask("ann", "{ me }").await, 200, 109),
-        (toy.ask("ann", "mutation { count }").await, 200, 104),
-        (toy.ask("ann", "{").await, 200, 103),
+        (toy.ask("ann", "{ me }").await, 200, 111),
+        (toy.ask("ann", "mutation { count }").await, 200, 106),
+        (toy.ask("ann", "{").await, 200, 105),
+        (toy.send(get("/graphql", "ann")).await, 400, 104),
+        (toy.send(get("/nothing", "ann")).await, 404, 103),
         (toy.send(get("/export/users.csv", "ann")).await, 200, 3),
         (toy.ask("ann", "mutation { count }").await, 200, 0),
         (toy.ask("ann", "{ me }").await, 429, 0),
         (toy.send(get("/export/users.csv", "ann")).await, 429, 0),
-        (toy.ask("ben", "{ me }").await, 200, 109),
+        (toy.ask("ben", "{ me }").await, 200, 111),
     ];
     for (at, (reply, status, points)) in steps.iter().enumerate() {
         assert_eq!((reply.status.as_u16(), left(reply)), (*status, *points), "step {at}");
     }
-    let refused = &steps[5].0;
+    let refused = &steps[7].0;
     assert_eq!(refused.code(), "LIMIT_EXCEEDED");
     assert_eq!(refused.json()["errors"][0]["extensions"]["retryable"], true);
     assert!(refused.header(RETRY_AFTER.as_str()).unwrap().parse::<u64>().unwrap() >= 1);
@@ -168,22 +185,79 @@ async fn an_upload_takes_a_hundred_points_before_it_arrives() {
 }
 
 #[tokio::test]
-async fn an_event_stream_ends_when_its_token_is_revoked() {
-    let toy = with_tokens("");
+async fn what_is_refused_takes_points_too() {
+    let toy = with_tokens("--rate-limit 4 --max-transfers 0");
+    let upload = |operations: &str| {
+        let body = uploads::parts(&[("operations", "", operations), ("map", "", "{}")]);
+        let request = Request::post("/graphql").header("content-type", "multipart/form-data; boundary=B");
+        request.header("graphql-require-preflight", "1").header(AUTHORIZATION, "Bearer ann").body(body.into()).unwrap()
+    };
+    for (request, status) in [
+        (upload(r#"{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}"#), 429),
+        (upload("no JSON"), 429),
+        (get("/graphql?query=%7B&query=%7B", "ann"), 400),
+        (Request::post("/graphql").header(AUTHORIZATION, "Bearer ann").body(Body::empty()).unwrap(), 415),
+    ] {
+        let reply = toy.send(request).await;
+        assert_eq!((reply.status.as_u16(), reply.code() == "LIMIT_EXCEEDED"), (status, false));
+    }
+    assert_eq!(toy.send(get(ME, "ann")).await.code(), "LIMIT_EXCEEDED");
+}
+
+/// The events of a subscription that is under way while something happens.
+async fn events_while(toy: &Toy, happens: impl FnOnce()) -> String {
     let body = json!({ "query": "subscription { numbers }" }).to_string();
     let request = Request::post("/graphql").header("content-type", "application/json");
     let request = request.header("accept", "text/event-stream").header(AUTHORIZATION, "Bearer ann");
     let response = router(toy.state.clone()).oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
     let reading = tokio::spawn(async { response.into_body().collect().await.unwrap().to_bytes() });
     toy.running.are(1).await;
-    toy.tokens.revoke("ann");
+    happens();
     let events = String::from_utf8(reading.await.unwrap().to_vec()).unwrap();
     assert!(events.contains(r#"{"data":{"numbers":1}}"#), "{events}");
-    assert!(
-        events.contains(r#""code":"UNAUTHENTICATED""#) && events.ends_with("event: complete\ndata:\n\n"),
-        "{events}"
-    );
+    assert!(events.ends_with("event: complete\ndata:\n\n"), "{events}");
     toy.running.are(0).await;
+    events
+}
+
+#[tokio::test]
+async fn an_event_stream_ends_when_its_token_is_revoked_or_cannot_be_looked_up_for_a_second() {
+    let toy = with_tokens("");
+    let events = events_while(&toy, || toy.tokens.revoke("ann")).await;
+    assert!(events.contains(r#""code":"UNAUTHENTICATED""#), "{events}");
+    toy.tokens.add("ann");
+    let begun = Instant::now();
+    let events = events_while(&toy, || toy.tokens.are_lost()).await;
+    assert!(events.contains(r#""code":"UNAVAILABLE""#), "{events}");
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(750) && took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_download_breaks_off_when_its_token_is_revoked() {
+    let toy = with_tokens("");
+    for version in [http::Version::HTTP_11, http::Version::HTTP_10] {
+        let mut request = get("/export/users.csv?large=true", "ann");
+        *request.version_mut() = version;
+        let response = router(toy.state.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let mut body = response.into_body().into_data_stream();
+        assert!(body.next().await.unwrap().is_ok());
+        toy.tokens.revoke("ann");
+        // A reader that takes its time.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let end = loop {
+            match body.next().await {
+                Some(Ok(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
+                end => break end,
+            }
+        };
+        assert!(end.unwrap().is_err(), "it seems to be whole");
+        while toy.state.0.exports.available_permits() < 4 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        toy.tokens.add("ann");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::sockets::start;
 use super::websockets::{Client, PROTOCOL, open};
 use super::*;
+use crate::http::live::STRANGERS;
 
 /// One that has said nothing yet, on a server that asks for tokens.
 async fn open_with(address: SocketAddr, token: Option<&str>) -> Client {
@@ -72,7 +73,7 @@ async fn a_socket_is_closed_when_its_token_is_revoked_however_it_was_brought() {
 
 #[tokio::test]
 async fn wrong_attempts_on_sockets_are_counted_and_operations_on_them_take_points() {
-    let toy = Toy::new("--auth tokens --rate-limit 2");
+    let toy = Toy::new("--auth tokens --rate-limit 3");
     toy.tokens.add("ann");
     let (address, _stop, _server) = start(&toy).await;
     let mut client = open_with(address, Some("ann")).await;
@@ -91,5 +92,81 @@ async fn wrong_attempts_on_sockets_are_counted_and_operations_on_them_take_point
         client.send(json!({ "type": "connection_init", "payload": { "authorization": "Bearer nobody" } })).await;
         assert_eq!(client.closed().await.0, 4403);
     }
-    assert_eq!(open(address, &[PROTOCOL]).await.err().unwrap().status(), 429);
+    let mut client = open_with(address, None).await;
+    client.send(json!({ "type": "connection_init", "payload": { "authorization": "Bearer ann" } })).await;
+    assert_eq!(client.next().await, json!({ "type": "connection_ack" }), "a right token, from the same address");
+    let wrong = open(address, &[PROTOCOL, ("authorization", "Bearer nobody")]).await.err().unwrap();
+    assert_eq!(wrong.status(), 429);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_as_a_first_message_is_an_attempt_too() {
+    let toy = Toy::new("--auth tokens");
+    let (address, _stop, _server) = start(&toy).await;
+    for _ in 0..20 {
+        let mut client = open_with(address, None).await;
+        client.send(json!({ "type": "connection_init", "payload": { "authorization": 7 } })).await;
+        assert_eq!(client.closed().await.0, 4400);
+    }
+    let wrong = open(address, &[PROTOCOL, ("authorization", "Bearer nobody")]).await.err().unwrap();
+    assert_eq!(wrong.status(), 429);
+}
+
+#[tokio::test]
+async fn clients_that_have_not_said_who_they_are_take_no_place_of_those_who_have() {
+    let toy = Toy::new("--auth tokens --max-streams 2");
+    toy.tokens.add("ann");
+    let (address, _stop, _server) = start(&toy).await;
+    let first = json!({ "type": "connection_init", "payload": { "authorization": "Bearer ann" } });
+    let (mut strangers, mut kept) = (Vec::new(), Vec::new());
+    for _ in 0..STRANGERS {
+        strangers.push(open_with(address, None).await);
+    }
+    assert_eq!(open(address, &[PROTOCOL]).await.err().unwrap().status(), 429, "one more of them");
+    let mut known = open_with(address, Some("ann")).await;
+    known.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(known.next().await, json!({ "type": "connection_ack" }));
+    for (mut stranger, is_in) in strangers.into_iter().zip([true, false]) {
+        stranger.send(first.clone()).await;
+        if is_in {
+            assert_eq!(stranger.next().await, json!({ "type": "connection_ack" }));
+            assert_eq!(toy.state.0.strangers.available_permits(), 1, "its place is free again");
+            kept.push(stranger);
+        } else {
+            let (code, reason) = stranger.closed().await;
+            assert_eq!((code, reason.contains("too many WebSockets")), (1013, true));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_sends_little_before_it_has_said_who_it_is_and_much_afterwards() {
+    let toy = Toy::new("--auth tokens");
+    toy.tokens.add("ann");
+    let (address, _stop, _server) = start(&toy).await;
+    let ping = |length: usize| json!({ "type": "ping", "payload": { "long": "x".repeat(length) } });
+    let mut client = open_with(address, None).await;
+    client.send(ping(20_000)).await;
+    // What was sent beyond that is not read, so the connection may be reset after it.
+    assert_eq!(client.closing().await.0, 1009);
+    let mut client = open_with(address, None).await;
+    client.send(json!({ "type": "connection_init", "payload": { "authorization": "Bearer ann" } })).await;
+    assert_eq!(client.next().await, json!({ "type": "connection_ack" }));
+    client.send(ping(1_000_000)).await;
+    assert_eq!(client.next().await["type"], "pong");
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_to_come_back_when_it_cannot_be_found_out_who_it_is_of() {
+    let toy = Toy::new("--auth tokens");
+    toy.tokens.add("ann");
+    let (address, _stop, _server) = start(&toy).await;
+    let mut client = open_with(address, Some("ann")).await;
+    client.send(json!({ "type": "connection_init" })).await;
+    client.next().await;
+    let mut late = open_with(address, None).await;
+    toy.tokens.are_lost();
+    assert_eq!(client.closed().await.0, 1013);
+    late.send(json!({ "type": "connection_init", "payload": { "authorization": "Bearer ann" } })).await;
+    assert_eq!(late.closed().await, (1013, "the tokens cannot be read".to_owned()));
 }

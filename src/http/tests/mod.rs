@@ -194,21 +194,32 @@ impl Events {
     }
 }
 
-/// The names of those whom a token of that text lets in; each may read.
-#[derive(Clone, Default)]
-struct Tokens(Arc<Mutex<Vec<String>>>);
+/// The names of those whom a token of that text lets in; each may read. None where that cannot be found out.
+#[derive(Clone)]
+struct Tokens(Arc<Mutex<Option<Vec<String>>>>);
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
 
 impl Tokens {
     fn add(&self, name: &str) {
-        self.0.lock().unwrap().push(name.to_owned());
+        self.0.lock().unwrap().as_mut().unwrap().push(name.to_owned());
     }
 
     fn revoke(&self, name: &str) {
-        self.0.lock().unwrap().retain(|known| known != name);
+        self.0.lock().unwrap().as_mut().unwrap().retain(|known| known != name);
+    }
+
+    fn are_lost(&self) {
+        *self.0.lock().unwrap() = None;
     }
 
     fn admit(&self, bearer: &Bearer) -> Result<Admitted, Denied> {
         let known = self.0.lock().unwrap();
+        let Some(known) = &*known else { return Err(Denied::Unavailable("the tokens cannot be read".to_owned())) };
         let name = known.iter().find(|name| *name == bearer.expose());
         let name = name.cloned().ok_or_else(|| Denied::unauthenticated("it is not known"))?;
         Ok(Admitted { account: name.as_str().into(), principal: Principal { name, role: Role::Reader } })
@@ -259,6 +270,7 @@ impl Toy {
                 let known = known.clone();
                 Box::pin(async move { known.admit(&bearer) })
             }),
+            permit: Arc::new(|_, _, _| Ok(())),
             execute: Arc::new(move |request, _| {
                 let schema = schema.clone();
                 Box::pin(async move { schema.execute(request).await })

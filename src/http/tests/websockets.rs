@@ -84,12 +84,18 @@ impl Client {
         }
     }
 
-    /// How the server closes; nothing may come before that.
+    /// How the server closes; nothing may come before that, or after it.
     pub(super) async fn closed(mut self) -> (u16, String) {
+        let closing = self.closing().await;
+        assert!(self.0.next().await.is_none());
+        closing
+    }
+
+    /// How the server begins to close; nothing may come before that.
+    pub(super) async fn closing(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => {
-                    assert!(self.0.next().await.is_none());
                     return (code.into(), reason.to_string());
                 }
                 Some(Ok(Message::Ping(_))) => {}

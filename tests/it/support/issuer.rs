@@ -127,10 +127,13 @@ pub(crate) struct Issuer {
 struct State {
     keys: Vec<Json>,
     is_away: bool,
+    is_silent: bool,
     /// How much there is around the keys, in bytes.
     padding: usize,
     /// How often its keys have been asked for.
     asked: usize,
+    /// Those who wait for an answer.
+    silenced: Vec<TcpStream>,
 }
 
 impl Issuer {
@@ -138,7 +141,7 @@ impl Issuer {
     pub(crate) fn new(keys: Vec<Json>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = State { keys, is_away: false, padding: 0, asked: 0 };
+        let state = State { keys, is_away: false, is_silent: false, padding: 0, asked: 0, silenced: Vec::new() };
         let issuer = Self { address, state: Arc::new(Mutex::new(state)) };
         let answering = issuer.clone();
         std::thread::spawn(move || {
@@ -169,6 +172,10 @@ impl Issuer {
             (200, json!({ "keys": state.keys, "padding": "x".repeat(state.padding) }))
         };
         let status = if state.is_away { 503 } else { status };
+        if state.is_silent {
+            state.silenced.push(stream);
+            return;
+        }
         drop(state);
         let body = body.to_string();
         let reply = format!(
@@ -191,6 +198,11 @@ impl Issuer {
     /// Answers nothing from now on, or something again.
     pub(crate) fn is_away(&self, is_away: bool) {
         self.state.lock().unwrap().is_away = is_away;
+    }
+
+    /// Takes requests and says nothing to them from now on.
+    pub(crate) fn is_silent(&self) {
+        self.state.lock().unwrap().is_silent = true;
     }
 
     /// Says so much more than its keys from now on.
