@@ -48,8 +48,9 @@ fuzz-schema: ## Send random operations of the schema to a server, some minutes; 
 	tests/audit/schema_fuzz.sh
 
 # How many kills, of how large an import; how many writes lie between two kills; how many rows of 1 kB a large file has;
-# how many random drafts; how many times two imports race; how many sequences of reported accounts; how many random merges; how many
-# restarts of PostgreSQL.
+# how many random drafts; how many times two imports race; how many sequences of reported accounts; how many random merges;
+# how many random documents; how many requests whose client goes away; how many slow clients; how many seconds of
+# load; how many restarts of PostgreSQL.
 soak: export SOAK_KILLS ?= 200
 soak: export SOAK_ROWS ?= 100000
 soak: export SOAK_STEP ?= 30
@@ -59,7 +60,11 @@ soak: export SOAK_ROUNDS ?= 50
 soak: export SOAK_SEQUENCES ?= 10000
 soak: export SOAK_MERGES ?= 500
 soak: export SOAK_RESTARTS ?= 20
-soak: ## Kill imports and feed large files, some hours; on PostgreSQL too if TEST_POSTGRES_URL is set
+soak: export SOAK_DOCUMENTS ?= 20000
+soak: export SOAK_REQUESTS ?= 10000
+soak: export SOAK_CLIENTS ?= 500
+soak: export SOAK_SECONDS ?= 60
+soak: ## Kill what writes, feed large files and load servers, some hours; on PostgreSQL too if TEST_POSTGRES_URL is set
 	cargo test --release --locked --test it soak:: -- --nocapture --test-threads 1
 
 schema: ## Write schema.graphql anew

@@ -12,15 +12,18 @@ mod association_rules; // the rules as they are chosen: simulated, explained, an
 mod backup; // backups are whole or refused, made while others write, and the same on either database
 mod cases; // runs tests/cases/**.graphql; add a file there rather than a test here
 mod change_preview; // a change that is tried out says what it does; values renamed, attributes retyped
+mod clock; // a clock that goes back, or far ahead: what stays in order, and what expires
 mod conflicts; // writers in each other's way, and records that others need
 mod connector; // the accounts of tools, as they are read from servers that speak as the tools do, and from repositories
 mod contract; // what is promised in writing: the schema, the codes, the settings, how the code is arranged
+mod cost; // no document gives more objects than it is reckoned to cost
 mod devlake; // the example that another tool tests its association with
 mod disk; // a disk that is full: what is told, that nothing is half done, and that it goes on when there is room
 mod download; // files over a socket: whole, cut off, and read slowly
 mod draft; // imports that are compared first: what a draft says is what applying it does, or it is refused
 mod draft_jobs; // drafts that another process has left
 mod draft_properties; // a draft says exactly what was edited, and does that or is refused
+mod dropped; // clients that go away while their request is under way
 mod erase; // what is held on a person is told, and then nowhere; the log still holds
 mod export; // what an export can be asked for, and what can be trusted of it
 mod fuzz; // whatever bytes a client sends: the corpus of the fuzz targets, and damaged pieces of it
@@ -47,6 +50,7 @@ mod readme; // what README.md and docs/ show is done as it stands there
 mod relative_dates; // days told from today: members change at midnight, and nothing else
 mod roles; // what each role may ask for, by every way in
 mod round_trip; // import(export(x)) changes nothing
+mod slow; // clients that send and read one byte after the other
 mod soak; // what `make soak` does: what others do, longer, and the memory of large files
 mod statements; // how many statements operations send
 mod subscription; // what clients hear of as it happens, and over which protocols

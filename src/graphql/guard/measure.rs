@@ -77,6 +77,8 @@ struct Extent {
     lists: u32,
     /// Whether this level has `edges` or `nodes`, and so belongs to a connection.
     is_connection: bool,
+    /// Whether this level has what else only connections have, and so belongs to one whose nodes may not be asked for.
+    is_counted: bool,
     introspection: Introspection,
 }
 
@@ -95,6 +97,7 @@ impl Extent {
             nesting: self.nesting.max(other.nesting),
             lists: self.lists.max(other.lists),
             is_connection: self.is_connection || other.is_connection,
+            is_counted: self.is_counted || other.is_counted,
             introspection: Introspection {
                 fields: self.introspection.fields.saturating_add(other.introspection.fields),
                 ..self.introspection.or(other.introspection)
@@ -257,13 +260,14 @@ impl<'d> Walk<'d> {
             nesting: if is_leaf { 0 } else { below.nesting.saturating_add(1) },
             lists: below.lists.saturating_add(u32::from(is_schema_list(name))),
             is_connection: matches!(name, "edges" | "nodes"),
+            is_counted: matches!(name, "totalCount" | "pageInfo" | "facets"),
             ..below
         };
         if matches!(name, "__schema" | "__type") {
             extent.introspection = Introspection { depth: below.depth, fields: below.fields, lists: below.lists };
             (extent.depth, extent.fields, extent.cost) = (1, 1, 1);
         } else if !is_leaf {
-            let times = self.multiplier(field, below.is_connection);
+            let times = self.multiplier(field, &below);
             let cost = below.cost.saturating_add(1).saturating_mul(times).saturating_add(below.once);
             (extent.cost, extent.once) = match name {
                 // All units come at once, each with what is selected of it.
@@ -282,10 +286,10 @@ impl<'d> Walk<'d> {
     }
 
     /// How many objects `field` can give: `first` or `last` if there is one; else the length of its longest list
-    /// argument (`ids: […]`), and at least a page when it is a connection, or what a list of its name usually has.
-    fn multiplier(&self, field: &Field, is_connection: bool) -> u32 {
+    /// argument (`ids: […]`), and at least a page when it is a connection; else what a list of its name usually has.
+    fn multiplier(&self, field: &Field, below: &Extent) -> u32 {
         let mut asked = None;
-        let mut longest = 1;
+        let mut longest = 0;
         for (name, value) in &field.arguments {
             let size = self.size_of_literal(&value.node);
             if matches!(name.node.as_str(), "first" | "last") {
@@ -294,18 +298,30 @@ impl<'d> Walk<'d> {
                 longest = longest.max(size.length);
             }
         }
-        let at_least = if is_connection { self.page } else { self.usual(field.name.node.as_str()) };
-        let unasked = longest.max(at_least);
+        let unasked = match longest {
+            _ if below.is_connection => longest.max(self.page),
+            0 if !below.is_counted => self.usual(field.name.node.as_str()),
+            _ => longest,
+        };
         asked.unwrap_or(unasked).max(1)
     }
 
     /// How many objects a list that is no connection is reckoned to have, where it usually has several.
     fn usual(&self, field: &str) -> u32 {
         match field {
-            "conditions" | "warnings" => 20,
-            "memberships" => 5,
-            // Lists with a `first` of their own, which is a page if it is left out.
-            "joined" | "left" | "impact" => self.page,
+            "importDrafts" => 100,
+            "completeFilter" | "warnings" => 20,
+            // Those of one user.
+            "attributes" => 15,
+            "memberships" | "orgUnits" => 8,
+            "accounts" => 4,
+            // Those of one filter, and of one place among generated units.
+            "conditions" | "filterViolations" | "values" => 5,
+            // As many as a page, whether or not it can be said how many.
+            "candidates" | "cells" | "changes" | "children" | "columnMappings" | "columns" | "conflicts"
+            | "excluded" | "excludedUsers" | "fields" | "filters" | "history" | "impact" | "integrations"
+            | "joined" | "left" | "linked" | "merged" | "moved" | "pinned" | "pinnedUsers" | "pins" | "reasons"
+            | "references" | "rules" | "sharedIntegrations" | "subjects" | "users" | "violations" => self.page,
             _ => 1,
         }
     }
@@ -316,7 +332,7 @@ impl<'d> Walk<'d> {
                 Some(value) => size_of(value),
                 None => self.defaults.get(name.as_str()).copied().unwrap_or_default(),
             },
-            Literal::Number(number) => Size { number: Some(clamp(number)), length: 1 },
+            Literal::Number(number) => Size { number: Some(clamp(number)), length: 0 },
             Literal::List(items) => Size { number: None, length: length(items.len()) },
             _ => Size::default(),
         }
@@ -338,7 +354,7 @@ fn spread(fragment: Extent) -> Extent {
 
 fn size_of(value: &Value) -> Size {
     match value {
-        Value::Number(number) => Size { number: Some(clamp(number)), length: 1 },
+        Value::Number(number) => Size { number: Some(clamp(number)), length: 0 },
         Value::List(items) => Size { number: None, length: length(items.len()) },
         _ => Size::default(),
     }

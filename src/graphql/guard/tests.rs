@@ -182,10 +182,10 @@ fn an_object_costs_one_and_a_page_of_them_as_many_as_it_can_have() {
     assert_eq!(cost("{ resolve(accounts: [{id: 1}, {id: 2}, {id: 3}]) { user { name } } }"), 6);
     assert_eq!(
         cost("{ preview { conditions { path } warnings { path } } }"),
-        41,
+        26,
         "a list that is not paged has several"
     );
-    assert_eq!(cost("{ user { m: memberships { reason conditions { holds } } } }"), 106);
+    assert_eq!(cost("{ user { m: memberships { reason conditions { holds } } } }"), 1 + 8 * (1 + 5));
     assert_eq!(cost("{ users(first: 10, orderBy: [A, B]) { nodes { name } } }"), 20, "the page counts, not the order");
 }
 
@@ -219,6 +219,17 @@ fn a_list_that_is_no_connection_is_reckoned_as_long_as_it_is_by_default() {
     let moved = "{ unit { changes(first: 100) { edges { node { joined { id } left { id } } } } } }";
     assert_eq!(cost(moved), 1 + 100 * (1 + 1 + 1 + 25 + 25));
     assert_eq!(refused(&moved.replace("left {", "left(first: 100) {")), ["cost"]);
+}
+
+#[test]
+fn a_list_that_is_not_paged_costs_what_it_usually_has_or_was_asked_for() {
+    assert_eq!(cost("{ user { attributes { text } accounts { id } orgUnits { id } } }"), 1 + 15 + 4 + 8);
+    assert_eq!(cost("{ user { attributes(keys: [\"a\", \"b\"]) { text } } }"), 3);
+    assert_eq!(cost("{ unit { children { children { id } } } }"), 1 + 25 * (1 + 25));
+    assert_eq!(cost("{ completeFilter(text: \"x\", cursor: 1) { text } }"), 20);
+    assert_eq!(cost("{ integration { accounts { totalCount } } }"), 2, "a connection that is only counted");
+    let round = "children { ".repeat(4) + "id" + &" }".repeat(4);
+    assert_eq!(refused(&format!("{{ unit {{ {round} }} }}")), ["cost"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Nothing is half applied and nothing is left behind, whatever stops the process.
 
+mod journal;
+mod migration;
 mod rig;
 
 use std::io::{Read, Write};
@@ -7,9 +9,11 @@ use std::net::{Shutdown, TcpStream};
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Home, Served, check_log, in_each_home};
+use crate::support::{Home, Random, Served, check_log, in_each_home};
+pub(crate) use journal::keep_journals;
+pub(crate) use migration::kill_migrations;
 pub(crate) use rig::{APPLY, CREATE, Figures, IMPORT, Rig, WAYS, settled};
-use rig::{CREATE_UNITS, Random, draft_of};
+use rig::{CREATE_UNITS, draft_of};
 
 #[test]
 fn a_killed_import_is_applied_as_a_whole_or_not_at_all() {
@@ -58,7 +62,7 @@ fn a_draft_of_org_units_that_a_killed_server_left_goes_on_by_itself() {
 }
 
 /// A file of users nobody has.
-fn many_users(count: usize) -> Vec<u8> {
+pub(crate) fn many_users(count: usize) -> Vec<u8> {
     let rows = (0..count).map(|user| format!("User {user},user{user}@corp.example\n"));
     std::iter::once("Name,Email\n".to_owned()).chain(rows).collect::<String>().into_bytes()
 }

@@ -1,13 +1,12 @@
 //! Imports that are killed at random moments, and what must be so afterwards.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Home, Served, run_sql};
+use crate::support::{Home, Random, Served, run_sql};
 
 pub(crate) const IMPORT: &str =
     "mutation($file: Upload!) { importUsers(input: {file: $file, mode: REPLACE}) { applied version errorCount } }";
@@ -39,24 +38,6 @@ pub(crate) fn settled(server: &Served, id: &Json) -> Json {
 pub(crate) fn no_file_is_left(home: &Home) {
     let left: Vec<_> = std::fs::read_dir(home.data_dir().join("spool")).into_iter().flatten().collect();
     assert!(left.is_empty(), "files left behind: {left:?}");
-}
-
-/// Numbers that nobody foresees.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new() -> Self {
-        Self(RandomState::new().build_hasher().finish() | 1)
-    }
-
-    /// One from 0 up to `bound`, without it.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        // xorshift64.
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % bound.max(1) as u64) as usize
-    }
 }
 
 /// What is killed.

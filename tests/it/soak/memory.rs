@@ -18,13 +18,20 @@ const PIECE: usize = 1 << 16;
 const COLUMNS: usize = 8;
 
 /// Megabytes of a process now, and at the most since the last [`forget`].
-fn memory(server: &Served) -> (f64, f64) {
+pub(super) fn memory(server: &Served) -> (f64, f64) {
+    (status(server, "VmRSS:") / 1024.0, status(server, "VmHWM:") / 1024.0)
+}
+
+/// How many threads a process has.
+pub(super) fn threads(server: &Served) -> usize {
+    status(server, "Threads:") as usize
+}
+
+/// What the system says of a process.
+fn status(server: &Served, name: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let of = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
-    };
-    (of("VmRSS:"), of("VmHWM:"))
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 /// Counts what a process takes at the most from now on.

@@ -1,6 +1,7 @@
-//! The long form of `kill`, of random drafts and of imports that race, the memory that large files take, and a database that
-//! restarts. `make soak` says how large; without that nothing is done here.
+//! The long form of what others do in small, the memory that large files take, what a server does under load, and a database
+//! that restarts. `make soak` says how large; without that nothing is done here.
 
+mod load;
 mod memory;
 mod random;
 mod restart;
@@ -10,7 +11,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::kill::{Figures, Rig, WAYS};
+use crate::cost;
+use crate::dropped::drop_requests;
+use crate::kill::{Figures, Rig, WAYS, keep_journals, kill_migrations};
+use crate::slow::{PACES, begin, besiege};
 use crate::support::{Home, check_log, check_sqlite, in_each_home, say_skipped, size};
 
 /// Kills of one directory: its log becomes longer with each.
@@ -91,4 +95,65 @@ fn imports_killed_at_a_system_call() {
         tell(&rig.end(), &format!("import of {rows} rows killed at every {step}th {call}, SQLite"), begun);
         check_log(&home.database_url());
     }
+}
+
+#[test]
+fn writers_with_a_journal() {
+    let Some(kills) = wanted("SOAK_KILLS") else { return };
+    in_each_home(|home| {
+        let begun = Instant::now();
+        let writes = keep_journals(home, kills / 2);
+        let what = format!("server of 8 writers killed at random, {}", kind(home));
+        let outcome = format!("{} kills: of {writes} writes 0 lost, 0 half visible", kills / 2);
+        row(&[&what, &outcome, "", &format!("{:.0?}", begun.elapsed())]);
+    });
+}
+
+#[test]
+fn killed_migrations() {
+    let (Some(kills), Some(rows)) = (wanted("SOAK_KILLS"), wanted("SOAK_ROWS")) else { return };
+    in_each_home(|home| {
+        let begun = Instant::now();
+        let done = kill_migrations(home, rows, kills / 4);
+        let what = format!("migration of {rows} users killed at random, {}", kind(home));
+        let outcome = format!("{} kills: {} as before, {done} as after", kills / 4, kills / 4 - done);
+        row(&[&what, &outcome, "", &format!("{:.0?}", begun.elapsed())]);
+    });
+}
+
+#[test]
+fn clients_that_go_away() {
+    let Some(requests) = wanted("SOAK_REQUESTS") else { return };
+    in_each_home(|home| {
+        let begun = Instant::now();
+        drop_requests(home, requests);
+        let what = format!("{requests} requests dropped within 20 ms, {}", kind(home));
+        row(&[&what, "0 half done, 0 open transactions", "", &format!("{:.0?}", begun.elapsed())]);
+    });
+}
+
+#[test]
+fn slow_clients() {
+    let Some(clients) = wanted("SOAK_CLIENTS") else { return };
+    let home = Home::new();
+    let server = begin(&home, &[]);
+    for pace in PACES {
+        let siege = besiege(&server, pace, clients);
+        let outcome = format!("all gone after {:.0?}, a good one answered {} times", siege.gone, siege.answers);
+        row(&[&format!("{clients} clients, slow in {:?}", siege.pace), &outcome, &format!("p99 {:.1?}", siege.p99)]);
+    }
+}
+
+#[test]
+fn random_documents() {
+    let Some(documents) = wanted("SOAK_DOCUMENTS") else { return };
+    let begun = Instant::now();
+    let [answered, failed, refused] = cost::try_documents(documents);
+    let outcome = format!("{answered} answered, {failed} failed, {refused} refused, 0 above their cost");
+    row(&[
+        &format!("{documents} random documents on every database"),
+        &outcome,
+        "",
+        &format!("{:.0?}", begun.elapsed()),
+    ]);
 }

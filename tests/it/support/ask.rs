@@ -68,7 +68,8 @@ impl Asker {
         format!("{} {{ {}{arguments} {below} }}", root.operation, root.name)
     }
 
-    fn fields(&self, on: &str) -> Vec<FieldDefinition> {
+    /// The fields of an object or interface.
+    pub(crate) fn fields(&self, on: &str) -> Vec<FieldDefinition> {
         let fields = match &self.0[on].kind {
             TypeKind::Object(object) => &object.fields,
             TypeKind::Interface(interface) => &interface.fields,
@@ -77,14 +78,15 @@ impl Asker {
         fields.iter().map(|field| field.node.clone()).collect()
     }
 
-    fn is_leaf(&self, field: &FieldDefinition) -> bool {
+    /// Whether nothing can be selected of what a field gives.
+    pub(crate) fn is_leaf(&self, field: &FieldDefinition) -> bool {
         let kind = self.0.get(innermost(&field.ty.node)).map(|found| &found.kind);
         !matches!(kind, Some(TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)))
     }
 
-    /// All fields of a type, each under a name of its own, so that those of several types can stand together.
-    fn selection(&self, on: &str, (depth, role): (usize, Role), above: &mut Vec<String>) -> String {
-        let members: Vec<String> = match self.0.get(on).map(|found| &found.kind) {
+    /// The objects that a union or an interface may be; none of an object itself.
+    pub(crate) fn members(&self, on: &str) -> Vec<String> {
+        match self.0.get(on).map(|found| &found.kind) {
             Some(TypeKind::Union(union)) => union.members.iter().map(|member| member.node.to_string()).collect(),
             Some(TypeKind::Interface(_)) => {
                 let implements = |found: &&TypeDefinition| {
@@ -96,9 +98,19 @@ impl Asker {
                 names.sort();
                 names
             }
-            Some(TypeKind::Object(_)) => Vec::new(),
-            _ => return String::new(),
-        };
+            _ => Vec::new(),
+        }
+    }
+
+    /// All fields of a type, each under a name of its own, so that those of several types can stand together.
+    fn selection(&self, on: &str, (depth, role): (usize, Role), above: &mut Vec<String>) -> String {
+        if !matches!(
+            self.0.get(on).map(|found| &found.kind),
+            Some(TypeKind::Union(_) | TypeKind::Interface(_) | TypeKind::Object(_))
+        ) {
+            return String::new();
+        }
+        let members = self.members(on);
         if !members.is_empty() {
             let parts = members
                 .iter()
@@ -142,7 +154,7 @@ impl Asker {
     }
 
     /// A value of a type, as small as it can be.
-    fn value(&self, name: &str, r#type: &Type) -> String {
+    pub(crate) fn value(&self, name: &str, r#type: &Type) -> String {
         let BaseType::Named(to) = &r#type.base else {
             return if name == "keys" { "[\"name\"]".to_owned() } else { "[]".to_owned() };
         };
@@ -167,7 +179,8 @@ impl Asker {
     }
 }
 
-fn innermost(r#type: &Type) -> &str {
+/// The name of a type without its lists.
+pub(crate) fn innermost(r#type: &Type) -> &str {
     match &r#type.base {
         BaseType::Named(name) => name,
         BaseType::List(item) => innermost(item),

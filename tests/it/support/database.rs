@@ -160,6 +160,17 @@ pub(crate) fn run_sql(url: &str, sql: &str) -> u64 {
     })
 }
 
+/// The first column of what a query gives in the database at `url`, past whoever keeps it: a text in each row.
+pub(crate) fn query_sql(url: &str, sql: &str) -> Vec<String> {
+    runtime().block_on(async {
+        let database = sea_orm::Database::connect(ConnectOptions::new(url)).await.unwrap();
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let rows = database.query_all_raw(statement).await.unwrap();
+        database.close().await.unwrap();
+        rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    })
+}
+
 fn similar_text(sqlite: &str, postgres: &str) {
     for (a, b) in sqlite.lines().zip(postgres.lines()) {
         assert_eq!(a, b, "a row on SQLite, and on PostgreSQL");

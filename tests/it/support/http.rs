@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use roster::access::{Admitted, Principal, Role};
-use roster::config::Config;
+use roster::config::{Config, Limits};
 use roster::directory::Directory;
 use roster::http::router::router;
 use roster::http::{AppState, Authenticate, Backend};
@@ -43,6 +43,11 @@ struct Flags {
 
 fn config(settings: &[&str]) -> Config {
     Flags::parse_from([&["roster"], settings].concat()).config
+}
+
+/// What a document may ask where nothing is set.
+pub(crate) fn limits() -> Limits {
+    config(&[]).limits
 }
 
 impl Server {

@@ -2,6 +2,7 @@
 
 mod ask;
 mod cast;
+mod client;
 mod database;
 mod dump;
 mod http;
@@ -9,20 +10,23 @@ mod invariants;
 mod issuer;
 mod node;
 mod process;
+mod random;
 mod script;
 mod tool;
 
-pub(crate) use ask::{Asker, Root};
+pub(crate) use ask::{Asker, Root, innermost};
 pub(crate) use cast::{Cast, cast};
+pub(crate) use client::Client;
 pub(crate) use database::{
-    Site, check_log, check_sqlite, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, run_sql,
-    say_skipped, size,
+    Site, check_log, check_sqlite, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, query_sql,
+    run_sql, say_skipped, size,
 };
 pub(crate) use dump::{answers, export, export_as, records, tables};
-pub(crate) use http::{Events, Server};
+pub(crate) use http::{Events, Server, limits};
 pub(crate) use issuer::{Issuer, Signer, encode};
 pub(crate) use node::{node, node_in};
-pub(crate) use process::{Ended, Home, Served, ended, in_each_home, repository};
+pub(crate) use process::{Answer, Ended, Home, Served, ended, in_each_home, repository};
+pub(crate) use random::Random;
 pub(crate) use script::{
     account, attribute, file, filter, import, integration, me, new_unit, problems, unit, user, user_of, violations,
 };

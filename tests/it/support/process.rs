@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use tempfile::TempDir;
 use super::on_empty_places;
 
 /// The longest that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A data directory, and the database that goes with it: the SQLite file in it, or one on a server.
 pub(crate) struct Home {
@@ -146,7 +147,7 @@ pub(crate) struct Served {
     child: Child,
     address: SocketAddr,
     token: Option<String>,
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
 }
 
 impl Served {
@@ -181,7 +182,7 @@ impl Served {
                 break address.split('/').next().unwrap().parse().unwrap();
             }
         };
-        let served = Self { child, address, token, log };
+        let served = Self { child, address, token, log: Mutex::new(log) };
         assert_eq!(served.get("/readyz").status, 200);
         served
     }
@@ -207,7 +208,7 @@ impl Served {
         let killed = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
         assert!(killed.success());
         // Its standard error is closed when it ends, and not before.
-        while self.log.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected) {
+        while self.log.get_mut().unwrap().recv_timeout(PATIENCE) != Err(RecvTimeoutError::Disconnected) {
             assert!(start.elapsed() < PATIENCE, "the server does not stop");
         }
         (self.child.wait().unwrap().code(), start.elapsed())
