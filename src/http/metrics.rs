@@ -1,4 +1,4 @@
-//! METRICS. What is counted of requests, and how the server and the directory are at the moment, as OpenMetrics text.
+//! METRICS. What is counted of requests, and how the server and the directory are at the moment, as text.
 //!
 //! What does not live here: how the directory is, which is the backend's to tell, and what each number means for whoever
 //! is on duty (docs/operations.md).

@@ -13,8 +13,13 @@ roster demo --users 300
 roster serve --listen 127.0.0.1:0 --auth none 2> "$folder/log" &
 trap 'kill $!' EXIT
 until url=$(grep -om1 'http://[^ ]*/graphql' "$folder/log"); do sleep 0.1; done
-SCHEMATHESIS_HOOKS=$PWD/tests/audit/schema_fuzz.py "$folder/python/bin/st" run schema.graphql --url "$url" \
-    --phases fuzzing --checks no_fault --continue-on-failure --suppress-health-check all \
-    --max-examples "${FUZZ_CASES:-90}" --request-timeout 20
+repository=$PWD
+(
+    # It keeps notes where it is called.
+    cd "$folder"
+    SCHEMATHESIS_HOOKS=$repository/tests/audit/schema_fuzz.py python/bin/st run "$repository/schema.graphql" --url "$url" \
+        --phases fuzzing --checks no_fault --continue-on-failure --suppress-health-check all \
+        --max-examples "${FUZZ_CASES:-90}" --request-timeout 20
+)
 if grep -E ' (ERROR|WARN) ' "$folder/log"; then exit 1; fi
 roster verify
