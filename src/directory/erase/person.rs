@@ -207,13 +207,18 @@ impl Person {
 }
 
 /// Whether what stands at `at` of a text is not a part of something longer, such as another's email: `ann@corp.example` is
-/// not in `jo.ann@corp.example` and not in `ann@corp.example.org`, and is in a sentence that ends with it.
+/// not in `jo.ann@corp.example` or `o'ann@corp.example` and not in `ann@corp.example.org`, and is in a sentence that ends with
+/// it.
 fn is_whole(text: &str, at: usize, len: usize) -> bool {
-    let joins = |mut beside: Box<dyn Iterator<Item = char> + '_>| match beside.next() {
-        Some('.' | '-' | '+' | '_') => beside.next().is_some_and(char::is_alphanumeric),
+    !joins(text[..at].chars().rev(), &['.', '-', '+', '_', '\'']) && !joins(text[at + len..].chars(), &['.', '-'])
+}
+
+/// Whether what stands beside a word, from there on, makes one of both: a letter or digit, or one behind a sign that joins.
+fn joins(mut beside: impl Iterator<Item = char>, signs: &[char]) -> bool {
+    match beside.next() {
+        Some(sign) if signs.contains(&sign) => beside.next().is_some_and(char::is_alphanumeric),
         next => next.is_some_and(char::is_alphanumeric),
-    };
-    !joins(Box::new(text[..at].chars().rev())) && !joins(Box::new(text[at + len..].chars()))
+    }
 }
 
 /// Whether `word` stands in a text in lower case, and not as a part of something longer.
@@ -261,6 +266,11 @@ mod tests {
                 r#"{"a":["jo+ann@corp.example","ann@corp.example.org"]}"#,
             ),
             (r#"{"a":"ann@corp.example-two.org"}"#, r#"{"a":"ann@corp.example-two.org"}"#),
+            (r#"{"a":"o'ann@corp.example"}"#, r#"{"a":"o'ann@corp.example"}"#),
+            (
+                r#"{"a":"ann@corp.example's, to=ann@corp.example"}"#,
+                r#"{"a":"erased@erased.invalid's, to=erased@erased.invalid"}"#,
+            ),
             (
                 r#"{"a":"joann@corp.example, 'ann@corp.example', -ann@corp.example."}"#,
                 r#"{"a":"joann@corp.example, 'erased@erased.invalid', -erased@erased.invalid."}"#,
