@@ -1,10 +1,10 @@
 //! TRANSPORT. Sockets, HTTP and the GraphQL-over-HTTP protocol; knows axum, and nothing of users.
 //!
 //! A request comes in through [`server`] (connections, time limits, draining), passes the layers and the table of routes
-//! in [`router`], of which `guest` finds out who asks, and reaches one handler: `graphql`, `export`, `metrics` or `probes`. `graphql`
-//! hands what is answered by and by to `live`. What the handlers need of the rooms behind
-//! them is a [`Backend`] of a few functions, so this room can be tested alone. What does not live here: what an
-//! operation means, and which errors the directory has.
+//! in [`router`], of which `guest` finds out who asks, and reaches one handler: `graphql`, `export`, `metrics` or
+//! `probes`. `graphql` hands what is answered by and by to `live`. What the handlers need of the rooms behind them is a
+//! [`Backend`] of a few functions, so this room can be tested alone. What does not live here: what an operation means, and
+//! which errors the directory has.
 
 mod body;
 mod cors;
