@@ -7,7 +7,7 @@ mod scrub;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::Connection;
@@ -66,6 +66,9 @@ pub enum OpenError {
 /// The key of the advisory lock that every writer of one PostgreSQL database takes.
 const WRITER_LOCK: i64 = 0x0000_726f_7374_6572;
 
+/// How long a start waits for another process that brings the schema up to date, which takes a minute for millions of users.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(600);
+
 /// How much of the database SQLite's writer keeps in memory, in kB: rows come in the order of their ids, but emails in
 /// none, and a page of theirs that was put aside must be read again for the next.
 const WRITER_CACHE: &str = "-65536";
@@ -119,31 +122,32 @@ impl Database {
             .map_err(|cause| OpenError::Unreachable { url: without_password(&options.url), cause })?;
         let database =
             Self { writer: readers.clone(), readers, statements: Arc::default(), patience: options.patience };
-        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-        let applied = Migrator::get_migration_models(database.readers()).await.map_err(|_| OpenError::Older)?;
-        let applied: Vec<String> = applied.into_iter().map(|step| step.version).collect();
-        let unknown: Vec<String> = applied.iter().filter(|step| !known.contains(step)).cloned().collect();
-        if !unknown.is_empty() {
-            return Err(OpenError::Newer(unknown.join(", ")));
-        }
-        if applied.len() < known.len() {
+        if missing(&applied(&database.readers).await.map_err(|_| OpenError::Older)?)? > 0 {
             return Err(OpenError::Older);
         }
         Ok(database)
     }
 
     async fn migrate(&self) -> Result<(), OpenError> {
-        let transaction = self.begin_write().await.map_err(OpenError::Migration)?;
-        let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-        Migrator::install(&transaction).await.map_err(OpenError::Migration)?;
-        let applied = Migrator::get_migration_models(&transaction).await.map_err(OpenError::Migration)?;
-        let unknown: Vec<String> =
-            applied.into_iter().map(|step| step.version).filter(|step| !known.contains(step)).collect();
-        if !unknown.is_empty() {
-            return Err(OpenError::Newer(unknown.join(", ")));
+        // Where nothing is to be done, nobody who writes is waited for.
+        if let Ok(applied) = applied(&self.readers).await
+            && missing(&applied)? == 0
+        {
+            return Ok(());
         }
+        let until = Instant::now() + MIGRATION_PATIENCE;
+        let transaction = loop {
+            match self.begin_write().await {
+                Err(error) if is_busy(&error) && Instant::now() < until => {
+                    tracing::info!("the schema is to be brought up to date; waiting for another write to end");
+                }
+                begun => break begun.map_err(OpenError::Migration)?,
+            }
+        };
+        Migrator::install(&transaction).await.map_err(OpenError::Migration)?;
+        missing(&applied(&transaction).await.map_err(OpenError::Migration)?)?;
         Migrator::up(&transaction, None).await.map_err(OpenError::Migration)?;
-        transaction.commit().await.map_err(OpenError::Migration)
+        self.commit(transaction).await.map_err(OpenError::Migration)
     }
 
     /// Whether anybody is connected to the database; nobody is where there is none.
@@ -226,6 +230,26 @@ impl Database {
         Ok(transaction)
     }
 
+    /// Makes a write last.
+    ///
+    /// Where the disk fails as SQLite makes sure of a commit, it is undone for everybody, and yet stands in the WAL as a
+    /// whole: after a crash it would be taken for done. So it is written over before it is told that nothing was changed.
+    ///
+    /// # Errors
+    /// Where the database cannot commit: nothing was changed. Where it is away: nobody knows.
+    pub async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        #[expect(clippy::disallowed_methods, reason = "this is the way to commit")]
+        let committed = transaction.commit().await;
+        if committed.as_ref().is_err_and(is_unsynced) {
+            // This writes the first page, whatever stands there.
+            self.writer.execute_unprepared("PRAGMA application_id = 0").await.map_err(|cause| {
+                let cause = std::io::Error::other(format!("after a restart, what has failed may be there: {cause}"));
+                DbErr::Conn(RuntimeErr::SqlxError(Arc::new(SqlxError::Io(cause))))
+            })?;
+        }
+        committed
+    }
+
     /// Tidies up after a long write: PostgreSQL is told anew how large the tables are, so that it plans for what they
     /// hold now; SQLite plans without, and gives back the pages that its writer has kept in memory.
     ///
@@ -287,6 +311,23 @@ impl Database {
     }
 }
 
+/// The code that the database gives of an error: five characters of PostgreSQL, a number of SQLite.
+fn code_of(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else { return None };
+    let RuntimeErr::SqlxError(cause) = cause else { return None };
+    Some(cause.as_database_error()?.code()?.into_owned())
+}
+
+/// Whether SQLite has written something and could not make sure of it: `SQLITE_IOERR_FSYNC`, `SQLITE_IOERR_DIR_FSYNC`.
+fn is_unsynced(error: &DbErr) -> bool {
+    code_of(error).is_some_and(|code| ["1034", "1290"].contains(&code.as_str()))
+}
+
+/// Whether another write did not end in time: `SQLITE_BUSY`, `lock_not_available`.
+fn is_busy(error: &DbErr) -> bool {
+    code_of(error).is_some_and(|code| ["5", "55P03"].contains(&code.as_str()))
+}
+
 /// What SQLite finds wrong, as `connection` sees it; PostgreSQL does not look.
 ///
 /// # Errors
@@ -310,6 +351,18 @@ pub async fn without_timeout(transaction: &DatabaseTransaction) -> Result<(), Db
         transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
     }
     Ok(())
+}
+
+/// The steps of the schema that were taken.
+async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
+    Ok(Migrator::get_migration_models(connection).await?.into_iter().map(|step| step.version).collect())
+}
+
+/// How many steps are still to be taken.
+fn missing(applied: &[String]) -> Result<usize, OpenError> {
+    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
+    let unknown: Vec<&str> = applied.iter().filter(|step| !known.contains(step)).map(String::as_str).collect();
+    if unknown.is_empty() { Ok(known.len() - applied.len()) } else { Err(OpenError::Newer(unknown.join(", "))) }
 }
 
 /// Begins a transaction in a task of its own. Whoever is dropped while it waits would otherwise give the connection back

@@ -60,7 +60,7 @@ impl Database {
         if scrub_due(&transaction).await? == due {
             set_scrub_due(&transaction, 0).await?;
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(true)
     }
 

@@ -219,7 +219,7 @@ impl Directory {
             return Ok(());
         }
         let following = self.0.following.lock().await;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         let must_load = match (changes, successor) {
             (Some(changes), _) => {
                 self.apply(number, changes);

@@ -169,7 +169,7 @@ impl Directory {
         drop(changeset);
         let transaction = self.database().begin_side_write().await?;
         write_credential(&transaction, id, credential).await?;
-        Ok(transaction.commit().await?)
+        Ok(self.database().commit(transaction).await?)
     }
 
     /// Checks what an integration says of how its tool is read.

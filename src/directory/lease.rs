@@ -88,7 +88,7 @@ impl<J: Job> Update<J> {
     pub(super) async fn commit(self, database: &Database) -> Result<bool> {
         let transaction = database.begin_side_write().await?;
         let is_changed = self.run(&transaction).await?;
-        transaction.commit().await?;
+        database.commit(transaction).await?;
         Ok(is_changed)
     }
 }

@@ -98,7 +98,7 @@ impl<'a> Author<'a> {
                 "last" if !from_end => None,
                 "first" if from_end && argument.ty.node.nullable => None,
                 "first" | "last" => self.page(argument).map(|(value, size)| {
-                    is_outside |= size.is_some_and(|size| !(1..=100).contains(&size));
+                    is_outside |= size.is_some_and(|size| !(1..=longest(argument)).contains(&size));
                     value
                 }),
                 _ => self.argument(name, argument),
@@ -194,6 +194,13 @@ impl<'a> Author<'a> {
             _ => part,
         }
     }
+}
+
+/// How long a page may be at most, by what the schema says of its argument.
+fn longest(argument: &InputValueDefinition) -> i64 {
+    let description = argument.description.as_ref().unwrap().node.as_str();
+    let (_, most) = description.split_once("1 to ").unwrap();
+    most.chars().filter(|c| *c != ',').take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
 }
 
 /// How many objects there are in a reply, below the one that holds it all.

@@ -7,10 +7,8 @@ use roster::directory::{Directory, Error};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value as Json, json};
 
-use crate::kill::{APPLY, CREATE, IMPORT, settled};
+use crate::kill::{APPLY, CREATE, FULL, IMPORT, settled};
 use crate::support::{Home, Served, Site, export, file, import, me, on_each, on_sqlite, say_skipped, tables, user};
-
-const MESSAGE: &str = "the disk is full, or fails; nothing was changed; make room there and try again";
 
 /// A file of users nobody has.
 fn users(count: usize) -> String {
@@ -20,7 +18,7 @@ fn users(count: usize) -> String {
 
 #[track_caller]
 fn check(error: &Error) {
-    assert_eq!((error.code(), error.is_retryable(), error.to_string().as_str()), ("UNAVAILABLE", true, MESSAGE));
+    assert_eq!((error.code(), error.is_retryable(), error.to_string().as_str()), ("UNAVAILABLE", true, FULL));
 }
 
 async fn import_fails(directory: &Directory) {
@@ -120,7 +118,7 @@ fn a_server_whose_files_may_not_grow_reads_on_and_writes_again_without_a_restart
         server.upload_request(IMPORT, json!({}), many.as_bytes()),
     ] {
         let error = server.refusal(&request);
-        assert_eq!([&error["message"], &error["extensions"]["code"]], [&json!(MESSAGE), &json!("UNAVAILABLE")]);
+        assert_eq!([&error["message"], &error["extensions"]["code"]], [&json!(FULL), &json!("UNAVAILABLE")]);
         assert_eq!(error["extensions"]["retryable"], true);
         assert_eq!(version(&server), before, "reads go on, and nothing is half applied");
         assert_eq!(server.get("/readyz").status, 200);

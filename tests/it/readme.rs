@@ -13,8 +13,8 @@ use sea_orm::ActiveEnum;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    Home, Served, Server, Site, account, attribute, ended, filter, integration, is_required, me, new_unit, on_both,
-    on_each, repository, say_skipped, unit, user,
+    Home, Served, Server, Site, account, attribute, ended, filter, has, integration, me, new_unit, on_both, on_each,
+    repository, unit, user,
 };
 
 /// What stands between ``` and ```, with the language of each.
@@ -50,12 +50,7 @@ make test    # runs every test
 
 /// Whether there is what the pages use. `make test` requires it.
 fn has_curl() -> bool {
-    let found = ["curl", "openssl"].iter().all(|tool| Command::new(tool).arg("--version").output().is_ok());
-    assert!(found || !is_required("REQUIRE_CURL"), "install curl and openssl");
-    if !found {
-        say_skipped("curl and openssl");
-    }
-    found
+    has(&["curl", "openssl"], "REQUIRE_CURL")
 }
 
 /// Runs a script in `home`, whose server stands for the one that pages name, and gives what it writes.

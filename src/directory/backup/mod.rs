@@ -115,7 +115,7 @@ impl Directory {
             let (from, to) = (database.begin_read().await?, between.begin_write().await?);
             copy::all(&from, &to).await?;
             from.rollback().await?;
-            to.commit().await?;
+            between.commit(to).await?;
             between.vacuum_into(path).await?;
             between.close().await?;
         }
@@ -168,7 +168,7 @@ impl Directory {
             return Err(BackupError::Unsound(said.finding_count));
         }
         let users = entity::user::Entity::find().count(&to).await?;
-        to.commit().await?;
+        database.commit(to).await?;
         database.settle().await?;
         Ok(RestoreReport { head: said.head, users, findings: said.finding_count, since })
     }

@@ -46,7 +46,7 @@ pub(super) async fn take_over(
             .await?;
         since.revoked += done.rows_affected;
     }
-    write.commit().await?;
+    to.commit(write).await?;
     let erased = erased(from).await?;
     if erased.is_empty() {
         return Ok(since);

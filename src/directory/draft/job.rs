@@ -232,7 +232,7 @@ impl Directory {
             .set(Column::RowsDone, done)
             .set(Column::RowsTotal, done.max(total));
         if update.run(&transaction).await? {
-            transaction.commit().await?;
+            database.commit(transaction).await?;
         } else {
             transaction.rollback().await?;
         }

@@ -35,7 +35,7 @@ impl Directory {
     pub async fn delete_column_mapping(&self, name: &str) -> Result<()> {
         let transaction = self.database().begin_side_write().await?;
         let deleted = column_mapping::Entity::delete_by_id(fold(name)).exec(&transaction).await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         if deleted.rows_affected == 0 {
             let known = self.list_column_mappings().await?;
             return Err(Error::unknown("column mapping", name, known.iter().map(|mapping| mapping.name.as_str())));
@@ -76,7 +76,7 @@ impl Directory {
         let transaction = self.database().begin_side_write().await?;
         let insert = column_mapping::Entity::insert(row.into_active_model()).on_conflict(over);
         insert.exec_without_returning(&transaction).await?;
-        Ok(transaction.commit().await?)
+        Ok(self.database().commit(transaction).await?)
     }
 
     /// A mapping, without columns of attributes that are not seen.

@@ -60,7 +60,7 @@ pub(super) async fn insert(directory: &Directory, row: import_draft::Model, file
     let (database, id, worker) = (directory.database(), row.id, directory.worker());
     let transaction = database.begin_side_write().await?;
     import_draft::Entity::insert(row.into_active_model()).exec_without_returning(&transaction).await?;
-    transaction.commit().await?;
+    database.commit(transaction).await?;
     for position in 0.. {
         let file = file.clone();
         let bytes = blocking(move || read_piece(&file, position)).await?;
@@ -77,7 +77,7 @@ pub(super) async fn insert(directory: &Directory, row: import_draft::Model, file
         }
         let piece = import_draft_chunk::Model { draft_id: id, position, bytes };
         import_draft_chunk::Entity::insert(piece.into_active_model()).exec_without_returning(&transaction).await?;
-        transaction.commit().await?;
+        database.commit(transaction).await?;
     }
     Ok(true)
 }
@@ -185,7 +185,7 @@ pub(super) async fn start_over(database: &Database, (id, worker): (ImportDraftId
         return Ok(false);
     }
     forget_findings(&transaction, id).await?;
-    transaction.commit().await?;
+    database.commit(transaction).await?;
     Ok(true)
 }
 
@@ -211,7 +211,7 @@ async fn forget_findings(transaction: &impl ConnectionTrait, id: ImportDraftId) 
 pub(super) async fn empty(database: &Database, id: ImportDraftId) -> Result<()> {
     let transaction = database.begin_side_write().await?;
     forget_findings(&transaction, id).await?;
-    transaction.commit().await?;
+    database.commit(transaction).await?;
     forget_file(database, id).await
 }
 
@@ -222,7 +222,7 @@ pub(super) async fn forget_file(database: &Database, id: ImportDraftId) -> Resul
         .filter(import_draft_chunk::Column::DraftId.eq(id))
         .exec(&transaction)
         .await?;
-    Ok(transaction.commit().await?)
+    Ok(database.commit(transaction).await?)
 }
 
 /// Removes drafts that have not changed for long.
@@ -240,7 +240,7 @@ pub(super) async fn expire(database: &Database, now: DateTime<Utc>) -> Result<()
         empty(database, id).await?;
         let transaction = database.begin_side_write().await?;
         import_draft::Entity::delete_by_id(id).exec(&transaction).await?;
-        transaction.commit().await?;
+        database.commit(transaction).await?;
     }
     Ok(())
 }
@@ -278,7 +278,7 @@ pub(super) async fn add_changes(
         let some = some.iter().cloned().map(IntoActiveModel::into_active_model);
         import_draft_change::Entity::insert_many(some).exec_without_returning(&transaction).await?;
     }
-    transaction.commit().await?;
+    database.commit(transaction).await?;
     Ok(true)
 }
 

@@ -237,6 +237,6 @@ impl Directory {
             .filter(Column::Sealed.eq(row.sealed.clone()))
             .exec(&transaction)
             .await?;
-        Ok(transaction.commit().await?)
+        Ok(self.database().commit(transaction).await?)
     }
 }

@@ -95,7 +95,7 @@ impl Directory {
                 return Err(taken_over());
             }
             store::keep_cursor(&transaction, of, cursor.0, cursor.1).await?;
-            transaction.commit().await.map_err(Error::from)?;
+            self.database().commit(transaction).await.map_err(Error::from)?;
         } else {
             // In the same transaction: the run has succeeded if and only if the directory has it.
             if !succeeded.run(changeset.transaction()).await? {

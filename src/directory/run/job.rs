@@ -288,7 +288,7 @@ impl Directory {
             return Ok(transaction.rollback().await?);
         }
         back_off(&transaction, &row, failure, now).await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         let integration = self.name_of(row.integration_id);
         tracing::warn!(run = id.to_global(), integration, code = failure.code, "a run has failed: {}", failure.message);
         Ok(())

@@ -154,7 +154,7 @@ impl Directory {
             let transaction = self.database().begin_side_write().await?;
             match store::insert(&transaction, &row).await {
                 Ok(()) => {
-                    transaction.commit().await?;
+                    self.database().commit(transaction).await?;
                     self.begin_run(row.id);
                     return Ok(row.id);
                 }

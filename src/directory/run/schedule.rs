@@ -100,11 +100,11 @@ impl Directory {
         }
         if store::active(&transaction, id).await?.is_some() {
             // It is being read just now.
-            return Ok(transaction.commit().await?);
+            return Ok(self.database().commit(transaction).await?);
         }
         let row = self.new_run(id, &Actor(SCHEDULE.to_owned()), RunOptions::default(), true);
         store::insert(&transaction, &row).await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         self.begin_run(row.id);
         Ok(())
     }

@@ -126,7 +126,7 @@ pub(super) async fn leave(database: &Database, worker: Uuid) -> Result<()> {
         .filter(Column::Worker.eq(worker))
         .exec(&transaction)
         .await?;
-    Ok(transaction.commit().await?)
+    Ok(database.commit(transaction).await?)
 }
 
 /// Removes runs that are long over; the last of each integration stays.
@@ -151,7 +151,7 @@ pub(super) async fn expire(database: &Database, now: DateTime<Utc>) -> Result<()
     }
     let transaction = database.begin_side_write().await?;
     integration_run::Entity::delete_many().filter(Column::Id.is_in(old)).exec(&transaction).await?;
-    Ok(transaction.commit().await?)
+    Ok(database.commit(transaction).await?)
 }
 
 /// How far integrations have been read; those of which nothing was are left out.

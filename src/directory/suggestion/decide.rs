@@ -91,7 +91,7 @@ impl Directory {
         let decided = read(&row)?;
         let transaction = self.database().begin_side_write().await?;
         put(&transaction, vec![row]).await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         Ok(decided)
     }
 
@@ -128,7 +128,7 @@ impl Directory {
                 is_found = true;
             }
         }
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         Ok(is_found)
     }
 

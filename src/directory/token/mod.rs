@@ -58,7 +58,7 @@ impl Directory {
         let (row, secret) = self.new_token(actor, NewToken { name, ..new }, now)?;
         let transaction = self.database().begin_side_write().await?;
         insert(&transaction, &row).await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         tracing::info!(token.id = row.id.to_global(), token.role = ?row.role, by = actor.0, "a token was made");
         Ok((row, secret))
     }
@@ -76,7 +76,7 @@ impl Directory {
         let new = NewToken { name: "first".to_owned(), role: Role::Admin, expires_at: None };
         let (row, secret) = self.new_token(&Actor("roster".to_owned()), new, self.clock().now())?;
         insert(&transaction, &row).await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         Ok(Some(secret))
     }
 
@@ -153,7 +153,7 @@ impl Directory {
             .filter(Column::Id.eq(id))
             .exec(&transaction)
             .await?;
-        transaction.commit().await?;
+        self.database().commit(transaction).await?;
         self.0.tokens.forget(id);
         tracing::info!(token.id = id.to_global(), by = actor.0, "a token was revoked");
         Ok(row)
@@ -199,7 +199,7 @@ impl Directory {
             .filter(Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lte(now - NOTED_EVERY)))
             .exec(&transaction)
             .await?;
-        Ok(transaction.commit().await?)
+        Ok(self.database().commit(transaction).await?)
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::stand_in::{Reading, reading_as};
-use crate::support::{is_required, say_skipped};
+use crate::support::has;
 
 /// A folder of repositories with one in it, `platform/api`.
 struct Folder {
@@ -20,10 +20,7 @@ struct Folder {
 impl Folder {
     /// Nothing where there is no git; `REQUIRE_GIT` requires it.
     fn new() -> Option<Self> {
-        let found = Command::new("git").arg("--version").output().is_ok();
-        assert!(found || !is_required("REQUIRE_GIT"), "install git");
-        if !found {
-            say_skipped("git");
+        if !has(&["git"], "REQUIRE_GIT") {
             return None;
         }
         let folder = Self { folder: tempfile::tempdir().unwrap() };

@@ -6,13 +6,14 @@ mod rig;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Home, Random, Served, check_log, in_each_home};
+use crate::support::{Home, Random, Served, check_log, check_sqlite, goes_on, has, in_each_home};
 pub(crate) use journal::keep_journals;
 pub(crate) use migration::kill_migrations;
-pub(crate) use rig::{APPLY, CREATE, Figures, IMPORT, Rig, WAYS, settled};
+pub(crate) use rig::{APPLY, CREATE, FAULTS, FULL, Figures, IMPORT, Rig, WAYS, settled};
 use rig::{CREATE_UNITS, draft_of};
 
 #[test]
@@ -26,6 +27,35 @@ fn a_killed_import_is_applied_as_a_whole_or_not_at_all() {
         assert_eq!((figures.kills, figures.before + figures.after), (20, 20));
         check_log(&home.database_url());
     });
+}
+
+/// Whether other processes can be traced, which Linux may let nobody but root do. `.ci/run` requires it.
+pub(crate) fn can_trace() -> bool {
+    if !has(&["strace"], "REQUIRE_STRACE") {
+        return false;
+    }
+    let mut other = Command::new("sleep").arg("1").spawn().unwrap();
+    let traced = Command::new("strace").args(["-o", "/dev/null", "-p", &other.id().to_string()]).output().unwrap();
+    other.wait().unwrap();
+    goes_on(traced.status.success(), "leave to trace other processes", "REQUIRE_STRACE")
+}
+
+#[test]
+fn a_disk_that_fails_at_any_point_changes_nothing_and_needs_no_restart() {
+    if !can_trace() {
+        return;
+    }
+    for fault in FAULTS {
+        let home = Home::new();
+        let mut rig = Rig::begin(&home, 500);
+        let mut number = 1;
+        while rig.fail_at(fault, number, false) && rig.fail_at(fault, number, true) {
+            check_sqlite(&home.database_url());
+            number *= 2;
+        }
+        assert!(rig.end().before > 1, "none failed of {fault:?}");
+        check_log(&home.database_url());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Imports that are killed at random moments, and what must be so afterwards.
 
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,64 @@ pub(crate) enum Way {
 }
 
 pub(crate) const WAYS: [Way; 4] = [Way::Import, Way::Compare, Way::Apply, Way::Shell];
+
+/// What to tell of an import that found no room, or a disk that fails.
+pub(crate) const FULL: &str = "the disk is full, or fails; nothing was changed; make room there and try again";
+
+/// What to tell where nobody knows whether anything was changed.
+const AWAY: &str = "the database is busy or away; try again";
+
+/// How a disk fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    pub(crate) call: &'static str,
+    pub(crate) error: &'static str,
+    /// Whether it fails from then on and for whatever connects anew, and not only once.
+    pub(crate) is_lasting: bool,
+}
+
+pub(crate) const FAULTS: [Fault; 4] = [
+    Fault { call: "pwrite64", error: "ENOSPC", is_lasting: true },
+    Fault { call: "pwrite64", error: "EIO", is_lasting: true },
+    Fault { call: "fsync", error: "EIO", is_lasting: false },
+    Fault { call: "fsync", error: "EIO", is_lasting: true },
+];
+
+/// A disk that fails: strace lets a system call of a server fail as long as this lives.
+struct Faults(Child);
+
+impl Faults {
+    /// Lets the call fail at the `number`th time, which is counted for each thread.
+    fn begin(server: &Served, Fault { call, error, is_lasting }: Fault, number: usize) -> Self {
+        let mut strace = Command::new("strace");
+        let on = if is_lasting { "+" } else { "" };
+        strace.args(["-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+        strace.arg(format!("inject={call}:error={error}:when={number}{on}"));
+        // A connection to SQLite is a thread. With `-f` the fault is one of those that come later, too.
+        let all = if is_lasting { vec![server.id()] } else { threads(server) };
+        strace.args(is_lasting.then_some("-f")).args(all.iter().flat_map(|id| ["-p".to_owned(), id.to_string()]));
+        let mut child = strace.stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        for _ in all {
+            let attached = said.next().unwrap_or_default();
+            assert!(attached.contains(" attached"), "strace says: {attached}");
+        }
+        // It says the same of threads that come later, and would end if nobody read that.
+        std::thread::spawn(move || said.for_each(drop));
+        Self(child)
+    }
+
+    fn end(mut self) {
+        let ended = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap();
+        assert!(ended.success());
+        self.0.wait().unwrap();
+    }
+}
+
+fn threads(server: &Served) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+    tasks.map(|task| task.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
+}
 
 /// What was seen.
 #[derive(Debug, Default)]
@@ -231,6 +290,44 @@ impl<'a> Rig<'a> {
             self.figures.count(is_applied);
         }
         !ended.success()
+    }
+
+    /// Has the disk of a server fail in the midst of an import, at the `number`th call. Checks that nothing is changed then,
+    /// and that the same import succeeds when the disk is well again: in the same server, or, with `is_killed`, in one after
+    /// it. Whether the import failed.
+    pub(crate) fn fail_at(&mut self, fault: Fault, number: usize, is_killed: bool) -> bool {
+        self.last += 1;
+        let faults = Faults::begin(self.server(), fault, number);
+        let answer = self.server().exchange(&self.server().upload_request(IMPORT, json!({}), &self.file(self.last)));
+        let answer: Json = serde_json::from_slice(&answer.body).unwrap();
+        let is_applied = answer["data"]["importUsers"]["applied"] == true;
+        // What a lasting fault leaves in the WAL cannot be written over.
+        let told = if fault.call == "fsync" && fault.is_lasting { AWAY } else { FULL };
+        let message = answer["errors"][0]["message"].as_str();
+        assert_eq!(message, (!is_applied).then_some(told), "{fault:?} at number {number}: {answer}");
+        assert_eq!(self.server().get("/readyz").status, 200);
+        let version = self.server().ask("{ directory { version } }", Json::Null)["directory"]["version"].take();
+        assert_eq!(version, json!(self.version + u64::from(is_applied)), "reads go on");
+        faults.end();
+        assert_eq!(self.look(), is_applied, "{fault:?} at number {number}: {answer}");
+        eprintln!("import {} meets {fault:?} at number {number}, and is applied: {is_applied}", self.last);
+        let mut is_there = is_applied;
+        if is_killed {
+            self.server = None;
+            self.restart();
+            is_there |= self.look();
+            assert!(
+                is_there == is_applied || told == AWAY,
+                "after {fault:?} at number {number} it is there all the same"
+            );
+        }
+        if !is_there {
+            let report = self.server().upload(IMPORT, json!({}), &self.file(self.last))["importUsers"].take();
+            assert_eq!(report["applied"], true, "{report}");
+            assert!(self.look());
+        }
+        self.figures.count(is_applied);
+        !is_applied
     }
 
     /// Writes the file of the last import, and gives its path.

@@ -8,12 +8,11 @@ mod restart;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Instant;
 
 use crate::cost;
 use crate::dropped::drop_requests;
-use crate::kill::{Figures, Rig, WAYS, keep_journals, kill_migrations};
+use crate::kill::{FAULTS, Figures, Rig, WAYS, can_trace, keep_journals, kill_migrations};
 use crate::slow::{PACES, begin, besiege};
 use crate::support::{Home, check_log, check_sqlite, in_each_home, say_skipped, size};
 
@@ -81,7 +80,9 @@ fn killed_imports() {
 #[test]
 fn imports_killed_at_a_system_call() {
     let (Some(step), Some(rows)) = (wanted("SOAK_STEP"), wanted("SOAK_ROWS")) else { return };
-    assert!(Command::new("strace").arg("-V").output().is_ok(), "install strace");
+    if !can_trace() {
+        return;
+    }
     for (call, step) in [("pwrite64", step), ("fsync", 1)] {
         let begun = Instant::now();
         let home = Home::new();
@@ -93,6 +94,29 @@ fn imports_killed_at_a_system_call() {
         }
         assert!(number > 1, "no {call} was ever made");
         tell(&rig.end(), &format!("import of {rows} rows killed at every {step}th {call}, SQLite"), begun);
+        check_log(&home.database_url());
+    }
+}
+
+#[test]
+fn disks_that_fail() {
+    let (Some(step), Some(rows)) = (wanted("SOAK_STEP"), wanted("SOAK_ROWS")) else { return };
+    if !can_trace() {
+        return;
+    }
+    for fault in FAULTS {
+        let begun = Instant::now();
+        let home = Home::new();
+        let mut rig = Rig::begin(&home, rows);
+        let mut number = 1;
+        while rig.fail_at(fault, number, number % 2 == 0) {
+            check_database(&home);
+            number += if fault.call == "fsync" { 1 } else { step * 10 + 1 };
+        }
+        let Figures { before, .. } = rig.end();
+        let outcome = format!("{before} failed and changed nothing; the same succeeded next");
+        let what = format!("import of {rows} rows into a server with {fault:?}, SQLite");
+        row(&[&what, &outcome, "", &format!("{:.0?}", begun.elapsed())]);
         check_log(&home.database_url());
     }
 }

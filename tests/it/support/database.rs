@@ -5,6 +5,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::ops::Deref;
+use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -256,8 +257,28 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Whether the environment says that what tests may skip is not to be skipped.
-pub(crate) fn is_required(name: &str) -> bool {
+fn is_required(name: &str) -> bool {
     variable(name).is_some_and(|value| value == "1")
+}
+
+/// Whether these programs are at hand, which they have to be where the environment sets `required` to 1.
+#[track_caller]
+pub(crate) fn has(programs: &[&str], required: &str) -> bool {
+    let runs = |program: &&str| {
+        let mut asked = Command::new(program);
+        asked.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    };
+    goes_on(programs.iter().all(runs), &programs.join(" and "), required)
+}
+
+/// Whether a test goes on, as what it takes `is_there`; it has to be where the environment sets `required` to 1.
+#[track_caller]
+pub(crate) fn goes_on(is_there: bool, what: &str, required: &str) -> bool {
+    assert!(is_there || !is_required(required), "this takes {what}");
+    if !is_there {
+        say_skipped(what);
+    }
+    is_there
 }
 
 /// How large the environment says that something is to be.

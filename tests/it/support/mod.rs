@@ -18,7 +18,7 @@ pub(crate) use ask::{Asker, Root, innermost};
 pub(crate) use cast::{Cast, cast};
 pub(crate) use client::Client;
 pub(crate) use database::{
-    Site, check_log, check_sqlite, is_required, on_both, on_each, on_empty_places, on_places, on_sqlite, query_sql,
+    Site, check_log, check_sqlite, goes_on, has, on_both, on_each, on_empty_places, on_places, on_sqlite, query_sql,
     run_sql, say_skipped, size,
 };
 pub(crate) use dump::{answers, export, export_as, records, tables};

@@ -1,22 +1,8 @@
 //! Scripts for Node with packages from npm.
 
-use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::process::Command;
 
-use super::{Ended, Home, Served, ended, is_required, repository, say_skipped};
-
-/// Whether Node is at hand. `make test` requires it.
-static NODE: LazyLock<bool> = LazyLock::new(|| {
-    let runs = |program: &str| {
-        Command::new(program).arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    let found = runs("node") && runs("npm");
-    assert!(found || !is_required("REQUIRE_NODE"), "install Node and npm");
-    if !found {
-        say_skipped("Node");
-    }
-    found
-});
+use super::{Ended, Home, Served, ended, has, repository};
 
 /// Runs a script of tests/audit against a server; gives nothing where there is no Node.
 pub(crate) fn node(home: &Home, script: &str, server: &Served) -> Option<Ended> {
@@ -25,7 +11,7 @@ pub(crate) fn node(home: &Home, script: &str, server: &Served) -> Option<Ended> 
 
 /// Runs a script of a folder that has a package.json; gives nothing where there is no Node.
 pub(crate) fn node_in(home: &Home, from: &str, script: &str, arguments: &[&str]) -> Option<Ended> {
-    if !*NODE {
+    if !has(&["node", "npm"], "REQUIRE_NODE") {
         return None;
     }
     let folder = home.path("node");
