@@ -194,7 +194,8 @@ pub struct Http {
     #[arg(long, env = "ROSTER_MAX_CONNECTIONS", default_value_t = 1024)]
     pub max_connections: u32,
 
-    /// The most requests that are being answered at a time, beside probes; further ones are told at once to try again.
+    /// The most queries and mutations that are carried out at a time, however they come; further ones are told at once to
+    /// try again.
     #[arg(long, env = "ROSTER_MAX_REQUESTS", default_value_t = 256)]
     pub max_requests: u32,
 

@@ -202,6 +202,12 @@ impl Database {
         &self.readers
     }
 
+    /// How long a write waits for the one before it.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Which database it is.
     #[must_use]
     pub fn backend(&self) -> DbBackend {

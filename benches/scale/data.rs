@@ -255,5 +255,5 @@ async fn insert_accounts(directory: &Directory, at: usize, integration: Integrat
         ))
         .await
         .unwrap();
-    transaction.commit().await.unwrap();
+    directory.database().commit(transaction).await.unwrap();
 }

@@ -66,23 +66,19 @@ impl Database {
 
     /// Folds SQLite's WAL into the file and empties it, unless somebody reads from it for seconds.
     async fn empty_wal(&self) -> Result<bool, DbErr> {
-        // The writer is not to be kept from others by whoever reads.
-        self.writer.execute_unprepared("PRAGMA busy_timeout = 100").await?;
-        let emptied = async {
-            for _ in 0..20 {
-                let truncate = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
-                let row = self.writer.query_one_raw(truncate).await?;
-                if row.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {
-                    return Ok(true);
-                }
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
-            Ok(false)
-        }
-        .await;
         let patience = self.patience.as_millis();
-        self.writer.execute_unprepared(&format!("PRAGMA busy_timeout = {patience}")).await?;
-        emptied
+        for _ in 0..20 {
+            // The writer is not to be kept from others by whoever reads, nor to be impatient for others.
+            self.writer.execute_unprepared("PRAGMA busy_timeout = 100").await?;
+            let truncate = Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(TRUNCATE)");
+            let row = self.writer.query_one_raw(truncate).await;
+            self.writer.execute_unprepared(&format!("PRAGMA busy_timeout = {patience}")).await?;
+            if row?.map(|row| row.try_get_by_index::<i32>(0)).transpose()? == Some(0) {
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        Ok(false)
     }
 
     /// The last changeset that took out what SQLite's files still hold; 0 where they hold nothing of the kind. PostgreSQL

@@ -104,10 +104,11 @@ impl Directory {
         self.0.stage.as_ref().map(|stage| stage.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A turn at writing, if this is a rehearsal.
+    /// A turn at writing, if this is a rehearsal; waits for those before it, for a bounded time.
     pub(super) async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>> {
         let Some(turns) = self.stage().map(|stage| stage.turns.clone()) else { return Ok(None) };
-        turns.acquire_owned().await.map(Some).map_err(Error::internal)
+        let turn = tokio::time::timeout(self.database().patience(), turns.acquire_owned()).await;
+        turn.map_err(|late| Error::Unavailable(Arc::new(late)))?.map(Some).map_err(Error::internal)
     }
 
     /// Notes what a changeset begins from, if this is a rehearsal.

@@ -69,9 +69,10 @@ impl Directory {
         Arc::new(index.seen_by(self.1, &hidden))
     }
 
-    /// As whom an import that is made now is read; none for ADMIN.
-    pub(super) fn role_of_imports(&self) -> Option<Role> {
-        Some(self.1).filter(|role| *role != Role::Admin)
+    /// An import with these options that is made here and now.
+    pub(super) fn made_here(&self, options: ImportOptions) -> ImportOptions {
+        let role = Some(self.1).filter(|role| *role != Role::Admin);
+        ImportOptions { role, hidden: self.whole().index().hidden_from(self.1), ..options }
     }
 
     /// Refuses what a file may bring only if an ADMIN has it brought: org units, and attributes for its columns.
@@ -92,11 +93,9 @@ impl Directory {
         self.seen_by(options.role.unwrap_or(Role::Admin))
     }
 
-    /// Whether an import was made by somebody who sees no more. The file and all that was found in it is hidden from others.
+    /// Whether an import was made by somebody who saw no more then than is seen here now. The file and all that was found in it
+    /// is hidden from others.
     pub(super) fn sees_import(&self, options: &ImportOptions) -> bool {
-        let index = self.whole();
-        let index = index.index();
-        let theirs = index.hidden_from(self.as_importer(options).role());
-        index.hidden_from(self.1).iter().all(|hidden| theirs.contains(hidden))
+        self.whole().index().hidden_from(self.1).iter().all(|hidden| options.hidden.contains(hidden))
     }
 }

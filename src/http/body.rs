@@ -9,10 +9,16 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep};
 
 /// The slowest average, in bytes a second, once the time for a first pause is over.
 const SLOWEST: u64 = 1024;
+/// The same for a large body.
+const SLOWEST_OF_LARGE: u64 = 32 << 10;
+/// From how many bytes on a body is large, and how many of these may arrive at a time: what has arrived is in memory.
+const LARGE: usize = 64 << 10;
+pub(super) const LARGE_BODIES: usize = 64;
 /// How much of a refused body is read and thrown away, so that a client that is still sending sees the reply rather than
 /// a broken connection.
 const DRAINED: usize = 8 << 20;
@@ -28,12 +34,15 @@ pub(super) enum Error {
     TooSlow,
     #[error("the body was cut off")]
     Broken,
+    #[error("too many large requests are arriving; try again")]
+    Crowded,
 }
 
 /// A body as it arrives.
 pub(super) struct Incoming {
     data: Option<BodyDataStream>,
     stall: Duration,
+    slowest: u64,
     started: Instant,
     last: Instant,
     received: u64,
@@ -47,6 +56,7 @@ impl Incoming {
         Self {
             data: Some(body.into_data_stream()),
             stall,
+            slowest: SLOWEST,
             started: now,
             last: now,
             received: 0,
@@ -54,13 +64,17 @@ impl Incoming {
         }
     }
 
-    /// All of it.
-    pub(super) async fn read(mut self, limit: u64) -> Result<Bytes, Error> {
-        let mut whole = BytesMut::new();
+    /// All of it. If it is large it takes one of the places for `large` ones while it arrives.
+    pub(super) async fn read(mut self, limit: u64, large: &Semaphore) -> Result<Bytes, Error> {
+        let (mut whole, mut place) = (BytesMut::new(), None);
         while let Some(chunk) = self.next().await {
             let chunk = chunk?;
             if (whole.len() + chunk.len()) as u64 > limit {
                 return Err(Error::TooLarge { limit });
+            }
+            if place.is_none() && whole.len() + chunk.len() > LARGE {
+                place = Some(large.try_acquire().map_err(|_| Error::Crowded)?);
+                self.slowest = SLOWEST_OF_LARGE;
             }
             whole.extend_from_slice(&chunk);
         }
@@ -69,7 +83,7 @@ impl Incoming {
 
     /// When the next bytes have to be here: neither a long pause nor a slow average is borne.
     fn due(&self) -> Instant {
-        let average = self.started + self.stall + Duration::from_secs(self.received / SLOWEST);
+        let average = self.started + self.stall + Duration::from_secs(self.received / self.slowest);
         average.min(self.last + self.stall)
     }
 }

@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRAILER};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, TRAILER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 
 use super::guest::Guest;
@@ -92,8 +92,7 @@ async fn download(
     parameters: Vec<(String, String)>,
 ) -> Response {
     let Ok(permit) = state.0.exports.clone().try_acquire_owned() else {
-        let busy = reply::plain(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many exports; try again", id);
-        return ([(RETRY_AFTER, "1")], busy).into_response();
+        return reply::plain(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many exports; try again", id);
     };
     let download = match begin(parameters, guest.principal.role).await {
         Ok(download) => download,
@@ -116,7 +115,7 @@ async fn download(
             return reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, id);
         }
     };
-    let mut leaves = guest.leaves(state.clone()).boxed();
+    let mut leaves = guest.leaves_beside(state.clone()).boxed();
     if version >= Version::HTTP_11 {
         headers.insert(TRAILER, HeaderValue::from_static("Repr-Digest, Roster-Row-Count"));
     } else {

@@ -10,10 +10,10 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{CONNECTION, HOST, ORIGIN, RETRY_AFTER};
+use http::header::{CONNECTION, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::{AppState, metrics, probes, reply};
+use super::{AppState, probes, reply};
 use crate::access::{Principal, matrix};
 use crate::config::Auth;
 use crate::telemetry::RequestId;
@@ -37,36 +37,12 @@ pub(super) async fn admit(
         return reply::plain(StatusCode::MISDIRECTED_REQUEST, "BAD_REQUEST", message, &id);
     }
     if state.is_draining() && !probes::PATHS.contains(&request.uri().path()) {
-        let mut response = come_back("the server is stopping; try again", &id);
+        let message = "the server is stopping; try again";
+        let mut response = reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, &id);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return response;
     }
     next.run(request).await
-}
-
-/// Refuses requests at once where as many as there may be are being answered: those that wait are answered too late for
-/// anybody. Probes and metrics are always answered.
-pub(super) async fn shed(
-    State(state): State<AppState>,
-    Extension(id): Extension<RequestId>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let path = request.uri().path();
-    if probes::PATHS.contains(&path) || path == metrics::PATH {
-        return next.run(request).await;
-    }
-    let Ok(_place) = state.0.requests.try_acquire() else {
-        return come_back("the server has too much to do; try again", &id);
-    };
-    next.run(request).await
-}
-
-/// Tells a client to try again in a second.
-fn come_back(message: &str, id: &RequestId) -> Response {
-    let mut response = reply::plain(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message, id);
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
 }
 
 /// Refuses a file that is not for whoever asks.

@@ -74,7 +74,7 @@ pub(super) async fn graphql(
     } else if let Some(guest) = guest {
         let body = Incoming::new(body, state.0.http.stall_timeout);
         let operation = match method {
-            Method::POST => post(&state, &guest, &headers, body).await,
+            Method::POST => guest.stays(&state, post(&state, &guest, &headers, body)).await,
             Method::GET => get(&state, &guest, &uri),
             _ => Err(Refusal::method("GET, POST", "use POST, or GET for queries")),
         };
@@ -135,7 +135,7 @@ async fn post(state: &AppState, guest: &Guest, headers: &HeaderMap, body: Incomi
             if announced(headers).is_some_and(|length| length > limit) {
                 return Err(BodyError::TooLarge { limit }.into());
             }
-            let json = body.read(limit).await?;
+            let json = body.read(limit, &state.0.large_bodies).await?;
             prepare(state, guest, envelope::from_json(&json, &state.0)?)
         }
         Content::Multipart(boundary) => {
@@ -143,13 +143,13 @@ async fn post(state: &AppState, guest: &Guest, headers: &HeaderMap, body: Incomi
                 let message = format!("a multipart request needs one of the headers {}", PREFLIGHT.join(", "));
                 return Err(Refusal::bad_request(message));
             }
-            let Ok(permit) = state.0.uploads.clone().try_acquire_owned() else {
-                return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many uploads; try again"));
-            };
             let limits = &state.0.http;
             // The document is checked before the file arrives, so that nobody uploads for nothing.
             let mut upload = multipart::open(body, boundary, announced(headers), &state.0).await?;
             let kind = check(state, &guest.principal, upload.request())?;
+            let Ok(permit) = state.0.uploads.clone().try_acquire_owned() else {
+                return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", "too many uploads; try again"));
+            };
             guest.charge(state, guest::TRANSFER);
             let request = upload.receive(&state.0.spool_dir).await?.data(guest.principal.clone());
             Ok(Operation { request, kind, deadline: limits.upload_deadline, upload: Some(permit) })
@@ -250,14 +250,25 @@ fn permit(
     })
 }
 
-/// Runs a query or mutation, for as long as it may take. A query stops when the client goes away. A mutation does not:
-/// stopped between two of its statements it would be half done.
+/// Runs a query or mutation, for as long as it may take, unless as many run as may: those that wait are answered too late
+/// for anybody. A query stops when the client goes away. A mutation does not: stopped between two of its statements it
+/// would be half done.
 pub(super) async fn run(state: &AppState, id: &RequestId, operation: Operation) -> Result<Answer, Refusal> {
-    let Operation { request, kind, deadline, upload: _upload } = operation;
+    let Operation { request, kind, deadline, upload } = operation;
+    let Ok(place) = state.0.requests.clone().try_acquire_owned() else {
+        let message = "the server has too much to do; try again";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message));
+    };
+    let places = (place, upload);
     let is_mutation = kind == OperationType::Mutation;
     let (execute, id) = (state.0.backend.execute.clone(), id.clone());
     let request = request.data(Deadline::within(deadline));
-    let work = AssertUnwindSafe(async move { execute(request, id).await }).catch_unwind();
+    let work = AssertUnwindSafe(async move {
+        let answer = execute(request, id).await;
+        drop(places);
+        answer
+    })
+    .catch_unwind();
     let outcome = if is_mutation {
         let task = state.0.mutations.spawn(work.in_current_span());
         tokio::time::timeout(deadline, task).await.map(|joined| joined.unwrap_or_else(|error| Err(Box::new(error))))
@@ -281,6 +292,7 @@ impl From<BodyError> for Refusal {
             BodyError::TooLarge { .. } => Self::too_large(error.to_string()),
             BodyError::TooSlow => Self::new(StatusCode::REQUEST_TIMEOUT, "BAD_REQUEST", error.to_string()),
             BodyError::Broken => Self::bad_request(error.to_string()),
+            BodyError::Crowded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", error.to_string()),
         }
     }
 }

@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::body::Incoming;
 use super::peer::Origin;
@@ -188,6 +189,40 @@ impl Guest {
                         .into();
                 }
             }
+        }
+    }
+
+    /// The same for an answer that its client reads by and by: it is asked also while nothing is read.
+    pub(super) fn leaves_beside(self, state: AppState) -> impl Future<Output = Refusal> + Send + 'static {
+        let watch = AbortOnDropHandle::new(tokio::spawn(self.leaves(state)));
+        async move { watch.await.unwrap_or_else(|_| Refusal::panicked()) }
+    }
+
+    /// The same guest, if what proves who it is still does.
+    ///
+    /// # Errors
+    /// Why they are let in no longer.
+    pub(super) async fn again(self, state: &AppState) -> Result<Self, Refusal> {
+        if let Some((bearer, _)) = &self.proof {
+            (state.0.backend.authenticate)(bearer.clone()).await?;
+        }
+        Ok(self)
+    }
+
+    /// What `work` gives, unless what proves who it is does so no longer before that: whoever sends their request by and by
+    /// is let in at its end as at its beginning.
+    ///
+    /// # Errors
+    /// Those of the work, and why they are let in no longer.
+    pub(super) async fn stays<T>(
+        &self,
+        state: &AppState,
+        work: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        tokio::select! {
+            biased;
+            refusal = self.clone().leaves(state.clone()) => Err(refusal),
+            done = work => done,
         }
     }
 

@@ -155,8 +155,10 @@ struct State {
     exports: Arc<Semaphore>,
     /// Mutations under way: they outlive the connections that asked for them.
     mutations: TaskTracker,
-    /// One permit a request that is being answered.
-    requests: Semaphore,
+    /// One permit an operation that is carried out.
+    requests: Arc<Semaphore>,
+    /// One permit a large body that is arriving.
+    large_bodies: Semaphore,
     /// One permit a WebSocket or event stream of somebody who is known.
     streams: Arc<Semaphore>,
     /// One permit a WebSocket whose client has yet to say who it is.
@@ -193,7 +195,8 @@ impl AppState {
             uploads: Arc::new(Semaphore::new(transfers)),
             exports: Arc::new(Semaphore::new(transfers)),
             mutations: TaskTracker::new(),
-            requests: Semaphore::new(config.http.max_requests as usize),
+            requests: Arc::new(Semaphore::new(config.http.max_requests as usize)),
+            large_bodies: Semaphore::new(body::LARGE_BODIES),
             streams: Arc::new(Semaphore::new(config.http.max_streams as usize)),
             strangers: Arc::new(Semaphore::new(live::STRANGERS)),
             sockets: TaskTracker::new(),

@@ -121,6 +121,17 @@ impl Refusal {
         Self { status: None, errors: errors.into_iter().collect(), allow: None, retry_after: 1 }
     }
 
+    /// A refusal of what was not executed: the document is at fault, or the server.
+    fn unexecuted(errors: Vec<ServerError>) -> Self {
+        let refusal = Self::document(errors);
+        let status = match refusal.summary().1 {
+            "UNAVAILABLE" => Some(StatusCode::SERVICE_UNAVAILABLE),
+            "INTERNAL" => Some(StatusCode::INTERNAL_SERVER_ERROR),
+            _ => None,
+        };
+        Self { status, ..refusal }
+    }
+
     /// A refusal since something inside panicked, which the panic hook has logged.
     pub(super) fn panicked() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "internal error")
@@ -223,7 +234,7 @@ pub(super) fn result(id: &RequestId, answer: Answer) -> Result<String, Refusal> 
 fn executed(id: &RequestId, mut answer: Answer) -> Result<Answer, Refusal> {
     let was_executed = answer.data != Value::Null || answer.errors.iter().any(|error| !error.path.is_empty());
     if !was_executed && !answer.errors.is_empty() {
-        return Err(Refusal::document(answer.errors));
+        return Err(Refusal::unexecuted(answer.errors));
     }
     // An error of a field that comes without a code is the library's, about an argument that it could not read.
     let (errors, omitted) = fit(answer.errors, "INVALID_INPUT", id);
@@ -241,7 +252,11 @@ pub(super) fn errors(id: &RequestId, refusal: Refusal) -> String {
 pub(super) fn plain(status: StatusCode, code: &str, message: &str, id: &RequestId) -> Response {
     let body = json!({ "error": { "code": code, "message": message, "requestId": id.as_str() } });
     let said = Extension(Code(code.to_owned()));
-    (status, said, [(CONTENT_TYPE, Media::Json.content_type())], body.to_string()).into_response()
+    let mut response = (status, said, [(CONTENT_TYPE, Media::Json.content_type())], body.to_string()).into_response();
+    if code == "UNAVAILABLE" {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 /// A reply without `data`, which the library's own always has.

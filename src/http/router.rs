@@ -27,7 +27,7 @@ const WORTH_COMPRESSING: u64 = 860;
 const HEADERS: [(HeaderName, &str); 5] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (CACHE_CONTROL, "no-store"),
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
     (REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
@@ -60,7 +60,6 @@ pub fn router(state: AppState) -> Router {
         // The last is the outermost.
         .layer(compression)
         .layer(from_fn_with_state(state.clone(), guest::recognise))
-        .layer(from_fn_with_state(state.clone(), gate::shed))
         .layer(option_layer(cors))
         .layer(from_fn_with_state(state.clone(), gate::admit))
         .layer(from_fn(gate::catch_panics))

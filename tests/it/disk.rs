@@ -29,7 +29,7 @@ async fn import_fails(directory: &Directory) {
 async fn may_have(site: &Site, pages: u32) {
     let write = site.database().begin_write().await.unwrap();
     write.execute_unprepared(&format!("PRAGMA max_page_count = {pages}")).await.unwrap();
-    write.commit().await.unwrap();
+    site.database().commit(write).await.unwrap();
 }
 
 #[test]

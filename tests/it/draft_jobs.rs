@@ -35,7 +35,7 @@ pub(crate) async fn set(site: &Site, state: DraftState, columns: &[(Column, Expr
     }
     let transaction = site.database().begin_side_write().await.unwrap();
     let changed = update.exec(&transaction).await.unwrap().rows_affected;
-    transaction.commit().await.unwrap();
+    site.database().commit(transaction).await.unwrap();
     changed == 1
 }
 
@@ -137,7 +137,7 @@ fn a_draft_whose_file_arrived_only_in_part_asks_for_it_again() {
         let id = left_in(site, DraftState::Comparing, 1).await;
         let transaction = site.database().begin_side_write().await.unwrap();
         import_draft_chunk::Entity::delete_by_id((id, 0)).exec(&transaction).await.unwrap();
-        transaction.commit().await.unwrap();
+        site.database().commit(transaction).await.unwrap();
         let other = site.another_process().await;
         other.tend_drafts().await.unwrap();
         other.finish_draft(id).await;
@@ -161,7 +161,7 @@ fn a_process_whose_comparison_was_taken_over_writes_nothing_more() {
         import_draft_change::Entity::delete_many().exec(&transaction).await.unwrap();
         let found = import_draft_change::Model { draft_id: id, position: 0, kind: "x".into(), change: "{}".into() };
         import_draft_change::Entity::insert(found.into_active_model()).exec(&transaction).await.unwrap();
-        transaction.commit().await.unwrap();
+        site.database().commit(transaction).await.unwrap();
         site.finish_draft(id).await;
         assert_eq!(site.draft(id).await.unwrap().row, taken.row);
         assert_eq!(created(site, id).await, (0, 1), "what the other one has found is still there");

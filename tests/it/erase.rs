@@ -101,7 +101,7 @@ async fn person(site: &Site) -> UserId {
     };
     let write = site.database().begin_side_write().await.unwrap();
     integration_run::Entity::insert(run.into_active_model()).exec_without_returning(&write).await.unwrap();
-    write.commit().await.unwrap();
+    site.database().commit(write).await.unwrap();
     id
 }
 
@@ -235,7 +235,7 @@ fn what_an_erasure_left_is_part_of_the_chain() {
                 write.execute_unprepared(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await.unwrap();
             }
             assert!(write.execute_unprepared(&sql).await.unwrap().rows_affected() > 0, "{sql}");
-            write.commit().await.unwrap();
+            site.database().commit(write).await.unwrap();
             let codes: BTreeSet<_> = verify().await.into_iter().map(|(_, code)| code).collect();
             assert!(codes.contains(found), "{sql}: {codes:?}");
             let write = site.database().begin_side_write().await.unwrap();
@@ -248,7 +248,7 @@ fn what_an_erasure_left_is_part_of_the_chain() {
                     write.execute_unprepared(&sql).await.unwrap();
                 }
             }
-            write.commit().await.unwrap();
+            site.database().commit(write).await.unwrap();
         }
         assert_eq!(verify().await, BTreeSet::new());
         // Another person, of whom the same rows speak.
@@ -292,7 +292,7 @@ fn an_erasure_takes_as_long_as_it_takes() {
         ] {
             write.execute_unprepared(sql).await.unwrap();
         }
-        write.commit().await.unwrap();
+        site.database().commit(write).await.unwrap();
         assert!(site.erase_user(&me(), id, EMAIL).await.unwrap().is_scrubbed);
         let other = site.database().begin_write().await.unwrap();
         let timeout = Statement::from_string(DbBackend::Postgres, "SHOW statement_timeout");

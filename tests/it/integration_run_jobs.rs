@@ -27,7 +27,7 @@ async fn set(site: &Site, columns: Vec<(Column, Expr)>) {
     }
     let transaction = site.database().begin_side_write().await.unwrap();
     assert_eq!(update.exec(&transaction).await.unwrap().rows_affected, 1);
-    transaction.commit().await.unwrap();
+    site.database().commit(transaction).await.unwrap();
 }
 
 /// A run that was begun, made to look as if its process had stopped.

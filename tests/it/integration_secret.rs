@@ -218,7 +218,7 @@ fn a_sealed_secret_that_is_moved_to_another_integration_does_not_open() {
         let transaction = site.database().begin_side_write().await.unwrap();
         let mut row = integration_credential::Entity::find().one(&transaction).await.unwrap().unwrap();
         integration_credential::Entity::delete_by_id(of).exec(&transaction).await.unwrap();
-        transaction.commit().await.unwrap();
+        site.database().commit(transaction).await.unwrap();
         let settings = roster::directory::IntegrationSetup { settings: Some(tool.settings()), ..Default::default() };
         let new = roster::directory::NewIntegration {
             kind: entity::integration::IntegrationKind::GitLab,
@@ -229,7 +229,7 @@ fn a_sealed_secret_that_is_moved_to_another_integration_does_not_open() {
         let transaction = site.database().begin_side_write().await.unwrap();
         let row = sea_orm::IntoActiveModel::into_active_model(row);
         integration_credential::Entity::insert(row).exec_without_returning(&transaction).await.unwrap();
-        transaction.commit().await.unwrap();
+        site.database().commit(transaction).await.unwrap();
         let failed = run(&directory, other, None).await.row.message.unwrap();
         assert_eq!(failed, "the stored credential has been damaged; set it again");
         assert!(tool.requests().is_empty());

@@ -23,7 +23,7 @@ fn a_database_that_a_newer_roster_has_migrated_is_left_alone() {
             )
             .await
             .unwrap();
-        write.commit().await.unwrap();
+        database.commit(write).await.unwrap();
         database.close().await.unwrap();
         for _ in 0..2 {
             let error = Database::open(&options(url)).await.unwrap_err();
@@ -93,7 +93,7 @@ fn processes_that_start_together_on_an_empty_database_agree() {
         ] {
             write.execute_unprepared(&format!("DROP TABLE {table}")).await.unwrap();
         }
-        write.commit().await.unwrap();
+        database.commit(write).await.unwrap();
         database.close().await.unwrap();
 
         let mut starts = tokio::task::JoinSet::new();

@@ -393,6 +393,33 @@ fn whoever_may_not_read_it_does_not_change_it() {
 }
 
 #[test]
+fn a_draft_is_hidden_from_those_to_whom_something_of_it_becomes_private_later() {
+    on_both(async |site| {
+        let admin = Server::signed_in(site, &SETTINGS, Role::Admin);
+        fill(&admin).await;
+        let draft = "mutation($file: Upload!) { createImportDraft(input: { file: $file }) { draft { id } } }";
+        let editor = Server::signed_in(site, &[], Role::Editor);
+        let file = "Name,Email,Team\nann,ann@corp.example,Crimson\n";
+        let draft = id(&editor.execute(draft, json!({}), Some(file)).await.json(), "/data/createImportDraft/draft/id");
+        wait(&editor, &draft).await;
+        let show = format!(
+            "{{ importDraft(id: \"{draft}\") {{ changes {{ edges {{ node {{ cells {{ column after }} }} }} }} }} }}"
+        );
+        for role in [Role::Reader, Role::Editor, Role::Admin] {
+            assert!(ask(site, role, &show).await.to_string().contains("Crimson"), "{role:?}");
+        }
+        let team = id(&done(&admin, "{ attribute(key: \"team\") { id } }", json!({}), None).await, "/attribute/id");
+        let hide = "mutation($id: ID!) { updateAttribute(input: { id: $id, readableBy: [] }) { attribute { id } } }";
+        done(&admin, hide, json!({ "id": team }), None).await;
+        for role in [Role::Reader, Role::Editor] {
+            let seen = ask(site, role, &show).await;
+            assert!(!seen.to_string().contains("Crimson"), "{role:?}: {seen}");
+        }
+        assert!(ask(site, Role::Admin, &show).await.to_string().contains("Crimson"));
+    });
+}
+
+#[test]
 fn nobody_finds_out_by_trying_whether_a_hidden_title_or_key_is_taken() {
     on_both(async |site| {
         let admin = Server::signed_in(site, &[], Role::Admin);

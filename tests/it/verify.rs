@@ -526,7 +526,7 @@ fn a_log_from_before_the_chain_gets_it_and_is_not_looked_at_before() {
         ] {
             write.execute_unprepared(sql).await.unwrap();
         }
-        write.commit().await.unwrap();
+        directory.database().commit(write).await.unwrap();
         directory.database().clone().close().await.unwrap();
         let error = Database::open_to_read(&options).await.unwrap_err();
         assert_eq!(error.to_string(), "the database's schema is not up to date; run roster migrate first");

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use entity::AttributeId;
 use entity::changeset::ChangesetKind;
 use entity::import_draft::ImportKind;
 use roaring::RoaringBitmap;
@@ -58,6 +59,9 @@ pub struct ImportOptions {
     /// As whom the file is read: an attribute that is private to others is an unknown column. ADMIN where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// Which attributes were private to that role when it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<AttributeId>,
     /// What a file may be at most.
     #[serde(skip)]
     pub limits: Limits,

@@ -134,9 +134,9 @@ impl Directory {
     /// `Forbidden` where that takes an ADMIN; `Invalid` where the same request came with another file, or a remembered
     /// mapping is not known and none is given; `LimitExceeded` where too many drafts are open; where the database is busy or away.
     pub async fn create_draft(&self, actor: &Actor, new: NewDraft) -> Result<ImportDraftId> {
-        let NewDraft { file, kind, file_name, mut options, client_mutation_id, mapping } = new;
+        let NewDraft { file, kind, file_name, options, client_mutation_id, mapping } = new;
         self.permit_import(kind, &options)?;
-        options.role = self.role_of_imports();
+        let mut options = self.made_here(options);
         if let Some(name) = &mapping {
             self.remember_mapping(name, &mut options.mapping).await?;
         }
@@ -222,7 +222,7 @@ impl Directory {
         if !matches!(draft.row.state, DraftState::Ready | DraftState::Interrupted) {
             return Err(not_now(&draft.row, "compared again"));
         }
-        let options = options.map(|options| ImportOptions { role: self.role_of_imports(), ..options });
+        let options = options.map(|options| self.made_here(options));
         let options = options.map(|options| serde_json::to_string(&options)).transpose().map_err(Error::internal)?;
         store::begin_again(self.database(), &draft.row, options, self.worker(), self.clock().now()).await?;
         self.begin_job(id, None);

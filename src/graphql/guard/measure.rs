@@ -276,6 +276,9 @@ impl<'d> Walk<'d> {
                 | "siblingOverlaps"
                 | "inNoOtherUnit"
                 | "previewChange"
+                | "previewMerge"
+                | "previewSplit"
+                | "simulateAssociation"
                 | "previewGeneratedOrgUnits" => (cost.saturating_add(EVERY_UNIT), 0),
                 // It is of the whole list, however long the page is.
                 "facets" => (0, cost),

@@ -40,20 +40,21 @@ pub(in crate::http) fn events(
         Err(refusal) => stream::once(async { Err(refusal) }).boxed(),
     };
     let (draining, id, span) = (state.0.draining.clone(), id.clone(), tracing::Span::current());
-    let held = (ticks(state), guest.leaves(state.clone()).boxed(), place);
+    let held = (ticks(state), guest.leaves_beside(state.clone()).boxed(), place);
     let frames = stream::unfold((Some(results), held), move |(results, (mut ticks, mut leaves, place))| {
         let (draining, id) = (draining.clone(), id.clone());
         let next = async move {
             let mut results = results?;
             let last = |refusal| next(&format!("{{\"errors\":{}}}", reply::errors(&id, refusal))) + COMPLETE;
             let (frame, results) = tokio::select! {
+                biased;
+                refusal = &mut leaves => (last(refusal), None),
                 result = results.next() => match result {
                     Some(Ok(json)) => (next(&json), Some(results)),
                     Some(Err(refusal)) => (last(refusal), None),
                     None => (COMPLETE.to_owned(), None),
                 },
                 _ = ticks.tick() => (COMMENT.to_owned(), Some(results)),
-                refusal = &mut leaves => (last(refusal), None),
                 // Without `complete` a client knows that it has not seen the end, and comes back.
                 () = draining.cancelled(), if is_endless => return None,
             };

@@ -92,17 +92,17 @@ pub(in crate::http) fn socket(
 
 /// Keeps to the protocol until one side closes, and sees to it that the client learns why.
 async fn converse(mut socket: WebSocket, conversation: Conversation) {
-    let closing = conversation.run(&mut socket).await;
-    if let Some(Close(code, mut reason)) = closing {
-        tracing::debug!(code, reason, "closing a WebSocket");
-        reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
-        let frame = CloseFrame { code, reason: reason.into() };
-        if socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
+    let (closing, _place) = conversation.run(&mut socket).await;
+    let farewell = async {
+        if let Some(Close(code, mut reason)) = closing {
+            tracing::debug!(code, reason, "closing a WebSocket");
+            reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+            let frame = CloseFrame { code, reason: reason.into() };
+            if socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
         }
-    }
-    // Dropped with something unread, the connection would be reset, and the client might never see the close.
-    let rest = async {
+        // Dropped with something unread, the connection would be reset, and the client might never see the close.
         while let Some(message) = socket.recv().await {
             match message.map_err(broken) {
                 Ok(_) => {}
@@ -112,7 +112,7 @@ async fn converse(mut socket: WebSocket, conversation: Conversation) {
             }
         }
     };
-    if tokio::time::timeout(FAREWELL, rest).await.is_err() {
+    if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
         tracing::debug!("a client leaves a WebSocket half closed");
     }
 }
@@ -128,6 +128,7 @@ impl Close {
 
     /// The client proves nothing, or nothing any more, or that cannot be found out now.
     fn unproven(refusal: &Refusal) -> Self {
+        tracing::info!(reason = refusal.message(), "let nobody in");
         if refusal.is_unavailable() {
             return Self(close_code::AGAIN, refusal.message().to_owned());
         }
@@ -198,8 +199,12 @@ impl Conversation {
         self.guest.clone().map_or_else(|| future::pending().boxed(), |guest| guest.leaves(self.state.clone()).boxed())
     }
 
-    /// Until the client has gone, or there is a reason to close.
-    async fn run(mut self, socket: &mut WebSocket) -> Option<Close> {
+    /// Until the client has gone, or there is a reason to close. Gives its place back, too, which is taken until the end.
+    async fn run(mut self, socket: &mut WebSocket) -> (Option<Close>, OwnedSemaphorePermit) {
+        (self.talk(socket).await, self.place)
+    }
+
+    async fn talk(&mut self, socket: &mut WebSocket) -> Option<Close> {
         let draining = self.state.0.draining.clone();
         let mut is_draining = false;
         let mut late = pin!(tokio::time::sleep(self.state.0.http.header_timeout));
@@ -218,7 +223,7 @@ impl Conversation {
                             let was_acknowledged = self.is_acknowledged;
                             match self.take(&text).await {
                                 Ok(answer) => {
-                                    if !was_acknowledged {
+                                    if self.is_acknowledged != was_acknowledged {
                                         leaves = self.leaves();
                                     }
                                     answer
@@ -238,10 +243,7 @@ impl Conversation {
                     }
                     Some(Message::text(message.text))
                 }
-                refusal = &mut leaves => {
-                    tracing::info!(reason = refusal.message(), "a client is let in no longer");
-                    return Some(Close::unproven(&refusal));
-                }
+                refusal = &mut leaves => return Some(Close::unproven(&refusal)),
                 () = &mut late, if !self.is_acknowledged => {
                     return Some(Close(4408, "Connection initialisation timeout".to_owned()));
                 }
@@ -258,7 +260,11 @@ impl Conversation {
                 }
             };
             if let Some(message) = message {
-                socket.send(message).await.ok()?;
+                // Whoever reads slowly is asked who they are meanwhile, too.
+                tokio::select! {
+                    sent = socket.send(message) => sent.ok()?,
+                    refusal = &mut leaves => return Some(Close::unproven(&refusal)),
+                }
             }
         }
     }
@@ -307,12 +313,10 @@ impl Conversation {
             (Some(authorization), _) if self.state.0.sign_in.auth == Auth::Tokens => {
                 Guest::proven(&self.state, self.origin, &authorization).await
             }
-            (_, guest) => guest.ok_or_else(nobody),
+            (_, Some(guest)) => guest.again(&self.state).await,
+            (_, None) => Err(nobody()),
         };
-        self.guest = Some(proven.map_err(|refusal| {
-            tracing::info!(reason = refusal.message(), "let nobody in");
-            Close::unproven(&refusal)
-        })?);
+        self.guest = Some(proven.map_err(|refusal| Close::unproven(&refusal))?);
         if !Arc::ptr_eq(self.place.semaphore(), &self.state.0.streams) {
             self.place =
                 place(&self.state).map_err(|refusal| Close(close_code::AGAIN, refusal.message().to_owned()))?;

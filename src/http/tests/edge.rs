@@ -171,22 +171,47 @@ async fn where_introspection_is_off_nobody_is_told_the_schema() {
 async fn more_requests_than_may_be_answered_at_a_time_are_told_at_once_to_come_back() {
     let toy = Toy::new("--max-requests 2 --deadline 1s");
     let slow = || toy.query("{ slow }");
+    let slowly = || toy.json_accepting("text/event-stream", r#"{"query":"{ slow }"}"#);
     let more = async {
         while toy.state.0.requests.available_permits() > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let begun = std::time::Instant::now();
-        for request in [Request::get("/graphql?query=%7Bhello%7D"), Request::get("/export/users.csv")] {
-            let reply = toy.send(request.body(Body::empty()).unwrap()).await;
-            assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, Some("1")));
-            assert_eq!(reply.json()["error"]["code"], "UNAVAILABLE");
-        }
+        let reply = toy.send(Request::get("/graphql?query=%7Bhello%7D").body(Body::empty()).unwrap()).await;
+        assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, Some("1")));
+        assert_eq!(reply.code(), "UNAVAILABLE");
+        let events = toy.json_accepting("text/event-stream", r#"{"query":"{ hello }"}"#).await;
+        assert!(String::from_utf8_lossy(&events.body).contains(r#""code":"UNAVAILABLE""#), "{events:?}");
         assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
         for probe in ["/livez", "/readyz"] {
             assert_eq!(toy.send(Request::get(probe).body(Body::empty()).unwrap()).await.status, 200, "{probe}");
         }
     };
-    let (one, other, ()) = tokio::join!(slow(), slow(), more);
-    assert_eq!((one.status.as_u16(), other.status.as_u16()), (504, 504));
+    let (one, other, ()) = tokio::join!(slow(), slowly(), more);
+    assert_eq!((one.status.as_u16(), other.status.as_u16()), (504, 200));
     assert_eq!(toy.query("{ hello }").await.status, 200);
+}
+
+#[tokio::test]
+async fn requests_that_are_still_arriving_take_no_place_of_those_that_are_here() {
+    let toy = Toy::new("--max-requests 1");
+    let arriving = || {
+        let (say, body) = by_and_by(vec![b' '; 70_000], Vec::new());
+        let request = Request::post("/graphql").header("content-type", "application/json").body(body).unwrap();
+        (say, router(toy.state.clone()).oneshot(request))
+    };
+    let (_say, replies): (Vec<_>, Vec<_>) = (0..64).map(|_| arriving()).unzip();
+    let others = async {
+        while toy.state.0.large_bodies.available_permits() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let (_say, one_more) = arriving();
+        let refused = one_more.await.unwrap();
+        assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].as_bytes()), (503, &b"1"[..]));
+        assert_eq!(toy.query("{ hello }").await.status, 200);
+    };
+    tokio::select! {
+        _ = futures_util::future::join_all(replies) => panic!("these are still arriving"),
+        () = others => {}
+    }
 }

@@ -186,15 +186,15 @@ async fn an_upload_takes_a_hundred_points_before_it_arrives() {
 
 #[tokio::test]
 async fn what_is_refused_takes_points_too() {
-    let toy = with_tokens("--rate-limit 4 --max-transfers 0");
+    let toy = with_tokens("--rate-limit 4");
     let upload = |operations: &str| {
         let body = uploads::parts(&[("operations", "", operations), ("map", "", "{}")]);
         let request = Request::post("/graphql").header("content-type", "multipart/form-data; boundary=B");
         request.header("graphql-require-preflight", "1").header(AUTHORIZATION, "Bearer ann").body(body.into()).unwrap()
     };
     for (request, status) in [
-        (upload(r#"{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}"#), 429),
-        (upload("no JSON"), 429),
+        (upload(r#"{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}"#), 400),
+        (upload("no JSON"), 400),
         (get("/graphql?query=%7B&query=%7B", "ann"), 400),
         (Request::post("/graphql").header(AUTHORIZATION, "Bearer ann").body(Body::empty()).unwrap(), 415),
     ] {
@@ -234,6 +234,55 @@ async fn an_event_stream_ends_when_its_token_is_revoked_or_cannot_be_looked_up_f
 }
 
 #[tokio::test]
+async fn a_request_that_is_still_arriving_when_its_token_is_revoked_is_not_run() {
+    let toy = with_tokens("");
+    let upload = uploads::parts(&[
+        ("operations", "", r#"{"query":"mutation($f: Upload!) { upload(file: $f) }","variables":{"f":null}}"#),
+        ("map", "", r#"{"0":["variables.f"]}"#),
+        ("0", "a.csv", &"text".repeat(1_000)),
+    ]);
+    for (media, body, status) in [
+        ("application/json", json!({ "query": "mutation { count }" }).to_string(), 200),
+        ("multipart/form-data; boundary=B", upload.clone(), 200),
+        ("application/json", json!({ "query": "mutation { count }" }).to_string(), 401),
+        ("multipart/form-data; boundary=B", upload, 401),
+    ] {
+        let (first, rest) = body.as_bytes().split_at(body.len() - 30);
+        let (say, body) = by_and_by(first.to_vec(), rest.to_vec());
+        let request = Request::post("/graphql").header("content-type", media).header("graphql-require-preflight", "1");
+        let request = request.header(AUTHORIZATION, "Bearer ann").body(body).unwrap();
+        let telling = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if status == 401 {
+                toy.tokens.revoke("ann");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            // Whoever is refused hears no more.
+            let _ = say.send(());
+        };
+        let (reply, ()) = tokio::join!(toy.send(request), telling);
+        assert_eq!(reply.status, status, "{media}");
+        if status == 401 {
+            toy.tokens.add("ann");
+        }
+    }
+    assert_eq!((toy.done.times(), toy.spooled()), (2, 0));
+}
+
+#[tokio::test]
+async fn a_download_is_whole_however_long_its_reader_pauses() {
+    let toy = with_tokens("");
+    let response = router(toy.state.clone()).oneshot(get("/export/users.csv?large=true", "ann")).await.unwrap();
+    let mut body = response.into_body().into_data_stream();
+    let mut length = body.next().await.unwrap().unwrap().len();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    while let Some(more) = body.next().await {
+        length += more.expect("it breaks off").len();
+    }
+    assert_eq!(length, 4_000 * 1_000 * "ID,Name\n".len());
+}
+
+#[tokio::test]
 async fn a_download_breaks_off_when_its_token_is_revoked() {
     let toy = with_tokens("");
     for version in [http::Version::HTTP_11, http::Version::HTTP_10] {
@@ -245,7 +294,7 @@ async fn a_download_breaks_off_when_its_token_is_revoked() {
         assert!(body.next().await.unwrap().is_ok());
         toy.tokens.revoke("ann");
         // A reader that takes its time.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_millis(900)).await;
         let end = loop {
             match body.next().await {
                 Some(Ok(_)) => tokio::time::sleep(Duration::from_millis(10)).await,

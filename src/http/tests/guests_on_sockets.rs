@@ -72,6 +72,59 @@ async fn a_socket_is_closed_when_its_token_is_revoked_however_it_was_brought() {
 }
 
 #[tokio::test]
+async fn a_client_that_puts_off_its_first_message_is_let_in_no_longer_either() {
+    let toy = Toy::new("--auth tokens");
+    let (address, _stop, _server) = start(&toy).await;
+    toy.tokens.add("ann");
+    let (mut quick, mut slow) = (open_with(address, Some("ann")).await, open_with(address, Some("ann")).await);
+    toy.tokens.revoke("ann");
+    quick.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(quick.closed().await.0, 4403);
+    for _ in 0..10 {
+        slow.send(json!({ "type": "pong" })).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let closing = tokio::time::timeout(Duration::from_millis(500), slow.closing()).await;
+    assert_eq!(closing.expect("it is let in still").0, 4403);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_let_in_no_longer_either() {
+    let toy = Toy::new("--auth tokens");
+    toy.tokens.add("ann");
+    let (address, _stop, _server) = start(&toy).await;
+    let mut client = open_with(address, Some("ann")).await;
+    client.send(json!({ "type": "connection_init" })).await;
+    client.next().await;
+    client.subscribe("1", "subscription { long(length: 1000000) }").await;
+    client.next().await;
+    // By then no buffer takes more.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    client.subscribe("2", "mutation { count }").await;
+    toy.tokens.revoke("ann");
+    tokio::time::timeout(Duration::from_secs(10), toy.running.are(0)).await.expect("it goes on");
+    drop(client);
+    while !toy.state.0.sockets.is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(toy.done.times(), 0);
+}
+
+#[tokio::test]
+async fn a_socket_has_its_place_until_it_is_closed_on_both_sides() {
+    let toy = Toy::new("--auth tokens");
+    let (address, _stop, _server) = start(&toy).await;
+    let mut client = open_with(address, None).await;
+    client.send(json!({ "type": "nothing" })).await;
+    assert_eq!(client.closing().await.0, 4400);
+    assert_eq!(toy.state.0.strangers.available_permits(), STRANGERS - 1);
+    drop(client);
+    while toy.state.0.strangers.available_permits() < STRANGERS {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
 async fn wrong_attempts_on_sockets_are_counted_and_operations_on_them_take_points() {
     let toy = Toy::new("--auth tokens --rate-limit 3");
     toy.tokens.add("ann");

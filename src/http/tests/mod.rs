@@ -10,6 +10,7 @@ mod sockets;
 mod uploads;
 mod websockets;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +25,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 
 use super::router::router;
@@ -268,7 +270,11 @@ impl Toy {
         let backend = Backend {
             authenticate: Arc::new(move |bearer| {
                 let known = known.clone();
-                Box::pin(async move { known.admit(&bearer) })
+                Box::pin(async move {
+                    // As where a database is asked.
+                    tokio::task::yield_now().await;
+                    known.admit(&bearer)
+                })
             }),
             permit: Arc::new(|_, _, _| Ok(())),
             execute: Arc::new(move |request, _| {
@@ -311,6 +317,18 @@ impl Toy {
     fn spooled(&self) -> usize {
         std::fs::read_dir(self.folder.path().join("spool")).unwrap().count()
     }
+}
+
+/// A body of which `rest` comes when it is said to, or never.
+fn by_and_by(first: Vec<u8>, rest: Vec<u8>) -> (oneshot::Sender<()>, Body) {
+    let (say, said) = oneshot::channel::<()>();
+    let rest = async move {
+        if said.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, Infallible>(rest)
+    };
+    (say, Body::from_stream(stream::iter([Ok(first)]).chain(stream::once(rest))))
 }
 
 impl Reply {

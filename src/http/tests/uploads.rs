@@ -194,7 +194,7 @@ async fn a_body_that_stalls_is_given_up() {
 async fn there_are_only_so_many_uploads_at_a_time() {
     let toy = Toy::new("--max-transfers 1");
     let _taken = toy.state.0.uploads.try_acquire().unwrap();
-    let reply = send(&toy, "").await;
+    let reply = send(&toy, parts(&[("operations", "", OPERATIONS), ("map", "", MAP), ("0", "a.csv", "x")])).await;
     assert_eq!((reply.status.as_u16(), reply.code().as_str()), (429, "UNAVAILABLE"));
     assert_eq!(reply.header("retry-after"), Some("1"));
 }

@@ -5,6 +5,7 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use migration::{Migrator, MigratorTrait};
+use roster::database::{Database, Options};
 use serde_json::Value as Json;
 
 use crate::support::{Home, Random, Served, check_log, in_each_home, query_sql, run_sql};
@@ -79,6 +80,33 @@ pub(crate) fn kill_migrations(home: &Home, users: usize, kills: usize) -> usize 
 fn a_killed_migration_leaves_the_old_schema_or_the_new_one_and_two_servers_can_start_on_either() {
     in_each_home(|home| {
         kill_migrations(home, 1_000, 5);
+    });
+}
+
+#[test]
+fn a_start_waits_for_whoever_writes_where_the_schema_is_older_and_only_there() {
+    in_each_home(|home| {
+        drop(home.serve());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _entered = runtime.enter();
+        let options = Options { url: home.database_url(), readers: 1, patience: Duration::from_secs(30) };
+        let database = runtime.block_on(Database::open(&options)).unwrap();
+        let writing = runtime.block_on(database.begin_write()).unwrap();
+        assert_eq!(home.exported(&[]), "\"ID\",\"Name\",\"Email\"\n");
+        runtime.block_on(writing.rollback()).unwrap();
+        let new = schema(home);
+        make_older(home);
+        let writing = runtime.block_on(database.begin_write()).unwrap();
+        scope(|threads| {
+            let migrating = threads.spawn(|| home.run(&["migrate"]));
+            // Longer than anything else waits.
+            sleep(Duration::from_secs(5));
+            assert!(!migrating.is_finished());
+            runtime.block_on(writing.rollback()).unwrap();
+            assert_eq!(migrating.join().unwrap().code, Some(0));
+        });
+        assert_eq!(schema(home), new);
+        runtime.block_on(database.close()).unwrap();
     });
 }
 
