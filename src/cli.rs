@@ -38,18 +38,11 @@ pub use verify::VerifyArgs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Subcommand;
 
 use crate::database::{Database, Options};
 use crate::directory::{Actor, Clock, Connectors, Directory};
-
-/// How long a command waits for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Connections for reading; a command reads one thing at a time, and an export keeps one for itself.
-const READERS: u32 = 2;
 
 /// What `--help` says of exit codes; `import`, `undo` and `run` have one more, and so have those of [`EXIT_CODES_LEFT`].
 const EXIT_CODES: &str =
@@ -185,13 +178,9 @@ impl Setup<'_> {
     }
 }
 
-fn options(setup: &Setup<'_>) -> Options {
-    Options { url: setup.database_url.to_owned(), readers: READERS, patience: PATIENCE }
-}
-
 /// Connects to read alone.
 async fn read_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
-    Ok(Database::open_to_read(&options(setup)).await?)
+    Ok(Database::open_to_read(&Options::to(setup.database_url)).await?)
 }
 
 async fn open_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
@@ -199,7 +188,7 @@ async fn open_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
         // The file stands there unless the caller says otherwise, and SQLite makes no folders.
         std::fs::create_dir_all(setup.data_dir)?;
     }
-    Ok(Database::open(&options(setup)).await?)
+    Ok(Database::open(&Options::to(setup.database_url)).await?)
 }
 
 async fn open_directory(setup: &Setup<'_>) -> anyhow::Result<Directory> {

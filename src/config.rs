@@ -162,6 +162,11 @@ pub struct Pool {
     /// How long a request waits for a free connection before it is told to try again.
     #[arg(long, env = "ROSTER_POOL_TIMEOUT", value_name = "TIME", value_parser = time, default_value = "2s")]
     pub pool_timeout: Duration,
+
+    /// How long PostgreSQL may take for one statement, and wait for the next one of a transaction. A connection that says
+    /// nothing for longer is given up as lost.
+    #[arg(long, env = "ROSTER_STATEMENT_TIMEOUT", value_name = "TIME", value_parser = time, default_value = "60s")]
+    pub statement_timeout: Duration,
 }
 
 /// What a connection and a request may take.

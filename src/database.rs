@@ -2,29 +2,38 @@
 //!
 //! What does not live here: any statement about users; see the directory.
 
+mod bounded;
 mod scrub;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::sqlx::Connection;
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, RuntimeErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
 };
 
+pub use bounded::{Readers, Transaction};
 pub use scrub::set_scrub_due;
+
+use bounded::within;
 
 /// The connections to one database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
     writer: DatabaseConnection,
-    readers: DatabaseConnection,
+    readers: Readers,
     statements: Arc<AtomicU64>,
     patience: Duration,
+    /// How long a statement may go without an answer, if there is a limit.
+    silence: Option<Duration>,
+    /// The last changeset that took something out before SQLite's file was written anew.
+    rewritten: Arc<AtomicI64>,
 }
 
 /// How to connect.
@@ -36,6 +45,32 @@ pub struct Options {
     pub readers: u32,
     /// How long a write waits for the one before it, and a request for a connection.
     pub patience: Duration,
+    /// How long PostgreSQL may take for one statement, and wait for the next one of a transaction. A statement that is not
+    /// answered `patience` later is given up as lost.
+    pub statement_timeout: Duration,
+}
+
+impl Options {
+    /// As commands do: a while for another process that writes, one connection for what is read, and one that an export
+    /// keeps for itself.
+    #[must_use]
+    pub fn to(url: impl Into<String>) -> Self {
+        let (patience, statement_timeout) = (Duration::from_secs(30), Duration::from_mins(1));
+        Self { url: url.into(), readers: 2, patience, statement_timeout }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite:")
+    }
+
+    fn is_postgres(&self) -> bool {
+        ["postgres:", "postgresql:"].iter().any(|kind| self.url.starts_with(kind))
+    }
+
+    /// How long a statement may go without an answer; SQLite is no further away than its file.
+    fn silence(&self) -> Option<Duration> {
+        self.is_postgres().then(|| self.statement_timeout + self.patience)
+    }
 }
 
 /// Why a database cannot be used.
@@ -90,17 +125,17 @@ impl Database {
             });
             Ok::<_, OpenError>(connection)
         };
-        let (writer, readers) = if options.url.starts_with("sqlite:") {
+        let (writer, readers) = if options.is_sqlite() {
             // The writer comes first: it makes the file and switches it to WAL, which a query-only reader cannot.
             let writer = connect(sqlite(options, 1, Access::Write)).await?;
             (writer, connect(sqlite(options, options.readers, Access::Read)).await?)
-        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        } else if options.is_postgres() {
             // One connection of its own for the writer: writers that wait for the lock must not keep readers waiting.
             (connect(postgres(options, 1)).await?, connect(postgres(options, options.readers)).await?)
         } else {
             return Err(OpenError::UnknownKind(without_password(&options.url)));
         };
-        let database = Self { writer, readers, statements, patience: options.patience };
+        let database = Self { statements, ..Self::of(options, writer, readers) };
         database.migrate().await?;
         Ok(database)
     }
@@ -110,9 +145,9 @@ impl Database {
     /// # Errors
     /// Where the address is unknown, the database unreachable or not there, or its schema not that of this binary.
     pub async fn open_to_read(options: &Options) -> Result<Self, OpenError> {
-        let configured = if options.url.starts_with("sqlite:") {
+        let configured = if options.is_sqlite() {
             sqlite(options, options.readers, Access::File)
-        } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+        } else if options.is_postgres() {
             postgres(options, options.readers)
         } else {
             return Err(OpenError::UnknownKind(without_password(&options.url)));
@@ -120,12 +155,17 @@ impl Database {
         let readers = sea_orm::Database::connect(configured)
             .await
             .map_err(|cause| OpenError::Unreachable { url: without_password(&options.url), cause })?;
-        let database =
-            Self { writer: readers.clone(), readers, statements: Arc::default(), patience: options.patience };
+        let database = Self::of(options, readers.clone(), readers);
         if missing(&applied(&database.readers).await.map_err(|_| OpenError::Older)?)? > 0 {
             return Err(OpenError::Older);
         }
         Ok(database)
+    }
+
+    fn of(options: &Options, writer: DatabaseConnection, readers: DatabaseConnection) -> Self {
+        let (patience, silence) = (options.patience, options.silence());
+        let readers = Readers::new(readers, silence);
+        Self { writer, readers, statements: Arc::default(), patience, silence, rewritten: Arc::default() }
     }
 
     async fn migrate(&self) -> Result<(), OpenError> {
@@ -144,9 +184,9 @@ impl Database {
                 begun => break begun.map_err(OpenError::Migration)?,
             }
         };
-        Migrator::install(&transaction).await.map_err(OpenError::Migration)?;
+        Migrator::install(&transaction.inner).await.map_err(OpenError::Migration)?;
         missing(&applied(&transaction).await.map_err(OpenError::Migration)?)?;
-        Migrator::up(&transaction, None).await.map_err(OpenError::Migration)?;
+        Migrator::up(&transaction.inner, None).await.map_err(OpenError::Migration)?;
         self.commit(transaction).await.map_err(OpenError::Migration)
     }
 
@@ -158,7 +198,7 @@ impl Database {
         let unreachable = |cause| OpenError::Unreachable { url: without_password(&options.url), cause };
         let mut configured = ConnectOptions::new(&options.url);
         configured.max_connections(1).connect_timeout(options.patience).sqlx_logging(false);
-        if options.url.starts_with("sqlite:") {
+        if options.is_sqlite() {
             configured.map_sqlx_sqlite_opts(|settings| {
                 settings.create_if_missing(false).busy_timeout(Duration::ZERO).foreign_keys(true)
             });
@@ -198,7 +238,7 @@ impl Database {
 
     /// The connections that read.
     #[must_use]
-    pub fn readers(&self) -> &DatabaseConnection {
+    pub fn readers(&self) -> &Readers {
         &self.readers
     }
 
@@ -224,12 +264,12 @@ impl Database {
     ///
     /// # Errors
     /// Where the wait is over, or the database away.
-    pub async fn begin_write(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin_write(&self) -> Result<Transaction, DbErr> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let transaction = begin(&self.writer, options).await?;
+        let transaction = self.begin(&self.writer, options).await?;
         if self.backend() == DbBackend::Postgres {
             transaction.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITER_LOCK})")).await?;
         }
@@ -243,8 +283,7 @@ impl Database {
     ///
     /// # Errors
     /// Where the database cannot commit: nothing was changed. Where it is away: nobody knows.
-    pub async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
-        #[expect(clippy::disallowed_methods, reason = "this is the way to commit")]
+    pub async fn commit(&self, transaction: Transaction) -> Result<(), DbErr> {
         let committed = transaction.commit().await;
         if committed.as_ref().is_err_and(is_unsynced) {
             // This writes the first page, whatever stands there.
@@ -278,9 +317,9 @@ impl Database {
     ///
     /// # Errors
     /// Where the database is busy or away.
-    pub async fn begin_side_write(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin_side_write(&self) -> Result<Transaction, DbErr> {
         match self.backend() {
-            DbBackend::Postgres => begin(&self.readers, TransactionOptions::default()).await,
+            DbBackend::Postgres => self.begin(&self.readers.inner, TransactionOptions::default()).await,
             _ => self.begin_write().await,
         }
     }
@@ -289,14 +328,24 @@ impl Database {
     ///
     /// # Errors
     /// Where the database is away.
-    pub async fn begin_read(&self) -> Result<DatabaseTransaction, DbErr> {
+    pub async fn begin_read(&self) -> Result<Transaction, DbErr> {
         let postgres = self.backend() == DbBackend::Postgres;
         let options = TransactionOptions {
             isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
             access_mode: postgres.then_some(AccessMode::ReadOnly),
             sqlite_transaction_mode: None,
         };
-        begin(&self.readers, options).await
+        self.begin(&self.readers.inner, options).await
+    }
+
+    /// Begins a transaction in a task of its own. Whoever is dropped while it waits would otherwise give the connection
+    /// back inside a transaction, as sqlx 0.9.0 does on PostgreSQL (its issue 4385).
+    async fn begin(&self, on: &DatabaseConnection, options: TransactionOptions) -> Result<Transaction, DbErr> {
+        let on = on.clone();
+        let begun = tokio::spawn(async move { on.begin_with_options(options).await });
+        // The task goes on where it is not waited for, and what it begins then is undone.
+        let begun = begun.map(|ended| ended.map_err(|error| DbErr::Custom(error.to_string()))?);
+        Ok(Transaction::new(within(self.silence, begun).await?, self.silence))
     }
 
     /// Asks the database for a sign of life.
@@ -304,7 +353,7 @@ impl Database {
     /// # Errors
     /// Where none comes.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.readers.ping().await
+        within(self.silence, self.readers.inner.ping()).await
     }
 
     /// Closes all connections.
@@ -312,8 +361,15 @@ impl Database {
     /// # Errors
     /// Where the database objects.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.readers.close().await?;
-        self.writer.close().await
+        let closed = async {
+            self.readers.inner.close().await?;
+            self.writer.close().await
+        };
+        match self.silence {
+            // One that is lost never says that it is closed.
+            Some(_) => tokio::time::timeout(self.patience, closed).await.unwrap_or(Ok(())),
+            None => closed.await,
+        }
     }
 }
 
@@ -352,9 +408,10 @@ pub async fn own_check(connection: &impl ConnectionTrait) -> Result<Vec<String>,
 ///
 /// # Errors
 /// Where the database is away.
-pub async fn without_timeout(transaction: &DatabaseTransaction) -> Result<(), DbErr> {
-    if transaction.get_database_backend() == DbBackend::Postgres {
+pub async fn without_timeout(transaction: &Transaction) -> Result<(), DbErr> {
+    if ConnectionTrait::get_database_backend(transaction) == DbBackend::Postgres {
         transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+        transaction.lift();
     }
     Ok(())
 }
@@ -369,14 +426,6 @@ fn missing(applied: &[String]) -> Result<usize, OpenError> {
     let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
     let unknown: Vec<&str> = applied.iter().filter(|step| !known.contains(step)).map(String::as_str).collect();
     if unknown.is_empty() { Ok(known.len() - applied.len()) } else { Err(OpenError::Newer(unknown.join(", "))) }
-}
-
-/// Begins a transaction in a task of its own. Whoever is dropped while it waits would otherwise give the connection back
-/// inside a transaction, as sqlx 0.9.0 does on PostgreSQL (its issue 4385).
-async fn begin(connection: &DatabaseConnection, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
-    let connection = connection.clone();
-    let begun = tokio::spawn(async move { connection.begin_with_options(options).await });
-    begun.await.map_err(|error| DbErr::Custom(error.to_string()))?
 }
 
 fn common(options: &Options, connections: u32) -> ConnectOptions {
@@ -432,15 +481,28 @@ fn sqlite(options: &Options, connections: u32, access: Access) -> ConnectOptions
 
 fn postgres(options: &Options, connections: u32) -> ConnectOptions {
     let mut configured = common(options, connections);
-    let lock_timeout = format!("{}ms", options.patience.as_millis());
+    let in_milliseconds = |time: Duration| format!("{}ms", time.as_millis());
+    let (statement_timeout, lock_timeout) =
+        (in_milliseconds(options.statement_timeout), in_milliseconds(options.patience));
     configured.map_sqlx_postgres_opts(move |settings| {
         settings.options([
-            ("statement_timeout", "60s"),
+            ("statement_timeout", statement_timeout.as_str()),
             ("lock_timeout", lock_timeout.as_str()),
-            ("idle_in_transaction_session_timeout", "60s"),
+            ("idle_in_transaction_session_timeout", statement_timeout.as_str()),
         ])
     });
     configured.set_application_name("roster");
+    // Whoever goes away in the midst of a statement leaves its answer to be read by the pool, which would wait for it
+    // without end, and let nobody have the connection, nor another in its place.
+    let silence = options.statement_timeout + options.patience;
+    configured.map_sqlx_postgres_pool_opts(move |pool| {
+        pool.after_release(move |connection, _| {
+            Box::pin(async move {
+                let answered = tokio::time::timeout(silence, connection.ping()).await;
+                answered.unwrap_or(Err(SqlxError::PoolTimedOut)).map(|()| true)
+            })
+        })
+    });
     configured
 }
 

@@ -93,6 +93,7 @@ async fn open(store: &Store, config: &Config) -> anyhow::Result<Directory> {
         url: store.database_url().expose().to_owned(),
         readers: config.pool.pool_size,
         patience: config.pool.pool_timeout,
+        statement_timeout: config.pool.statement_timeout,
     })
     .await?;
     let directory = Directory::open(database, Clock::System).await?;

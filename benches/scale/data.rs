@@ -81,7 +81,7 @@ pub(crate) fn me() -> Actor {
 
 /// Opens the directory at `url`.
 pub(crate) async fn open(url: &str) -> Directory {
-    let options = Options { url: url.to_owned(), readers: 8, patience: std::time::Duration::from_secs(5) };
+    let options = Options { readers: 8, patience: std::time::Duration::from_secs(5), ..Options::to(url) };
     Directory::open(Database::open(&options).await.unwrap(), Clock::System).await.unwrap()
 }
 
@@ -217,7 +217,7 @@ pub(crate) async fn fill(url: &str) {
     }
     let analyze = directory.database().begin_write().await.unwrap();
     analyze.execute_unprepared("ANALYZE").await.unwrap();
-    analyze.commit().await.unwrap();
+    directory.database().commit(analyze).await.unwrap();
 }
 
 /// Two of three accounts have the user's email, and each user has two usernames.

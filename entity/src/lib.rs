@@ -8,6 +8,7 @@ pub mod change;
 pub mod changeset;
 pub mod column_mapping;
 pub mod erased_change;
+pub mod erased_record;
 pub mod id;
 pub mod import_draft;
 pub mod import_draft_change;

@@ -17,6 +17,7 @@ mod m20261122_000010_token;
 mod m20261122_000011_private_attribute;
 mod m20261122_000012_chain;
 mod m20261122_000013_erasure;
+mod m20261122_000014_erased_record;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000011_private_attribute::Migration),
             Box::new(m20261122_000012_chain::Migration),
             Box::new(m20261122_000013_erasure::Migration),
+            Box::new(m20261122_000014_erased_record::Migration),
         ]
     }
 }

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use entity::change::Noun;
 
 use super::report::count;
 use super::{EXIT_CODES_LEFT, Outcome, Setup, note, open_database};
-use crate::database::Database;
+use crate::database::{Database, Options};
 use crate::directory::{BackupError, Clock, Directory, RestoreOptions};
-use crate::value::GlobalId;
 
 /// What to restore, and over what.
 #[derive(Args, Clone, Debug)]
@@ -37,7 +37,7 @@ pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<
     let name = args.file.display().to_string();
     // Before anything is made.
     std::fs::File::open(&args.file).with_context(|| name.clone())?;
-    if Database::is_in_use(&super::options(setup)).await? {
+    if Database::is_in_use(&Options::to(setup.database_url)).await? {
         bail!("a server or another command uses the database; stop it first");
     }
     std::fs::create_dir_all(setup.data_dir)?;
@@ -64,11 +64,14 @@ pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<
     for erased in report.since.erased {
         let id = erased.id.to_global();
         match erased.refusal {
-            None => note(&format!("erased {id} again, who was erased after the backup was made")),
+            None => note(&format!("erased {id} again, as it was after the backup was made")),
             Some(why) => {
-                note(&format!(
-                    "{id} was erased after the backup was made, and is there again: {why}; then use roster erase {id}"
-                ));
+                let mend = if erased.id.noun() == Noun::User {
+                    format!("; then use roster erase {id}")
+                } else {
+                    String::new()
+                };
+                note(&format!("{id} was erased after the backup was made, and is there again: {why}{mend}"));
                 outcome = Outcome::Left;
             }
         }

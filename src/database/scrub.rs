@@ -1,12 +1,13 @@
 //! That what was taken out of the rows is gone from the database's files, too.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sea_orm::sqlx::{Connection, Executor};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, RuntimeErr, SqlxError, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr, SqlxError, Statement};
 
-use super::Database;
+use super::{Database, Transaction};
 
 impl Database {
     /// Has the database give up what is no longer in its rows: SQLite writes its file anew and empties the WAL, which takes
@@ -29,7 +30,7 @@ impl Database {
 
     /// Frees what rows were, on a connection of its own, which ends with it: it may take as long as it takes.
     async fn vacuum(&self) -> Result<(), SqlxError> {
-        let mut connection = self.readers.get_postgres_connection_pool().acquire().await?.detach();
+        let mut connection = self.readers.inner.get_postgres_connection_pool().acquire().await?.detach();
         connection.execute("SET statement_timeout = 0").await?;
         connection
             .execute(
@@ -47,13 +48,17 @@ impl Database {
         if !self.empty_wal().await? {
             return Ok(false);
         }
-        // A copy of all of it does not belong into memory.
-        self.writer.execute_unprepared("PRAGMA temp_store = FILE").await?;
-        let written = self.writer.execute_unprepared("VACUUM").await;
-        self.writer.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
-        written?;
-        if !self.empty_wal().await? {
-            return Ok(false);
+        // What was written anew, and only the WAL could not be emptied, is not written anew each time.
+        if self.rewritten.load(Ordering::Acquire) != due {
+            // A copy of all of it does not belong into memory.
+            self.writer.execute_unprepared("PRAGMA temp_store = FILE").await?;
+            let written = self.writer.execute_unprepared("VACUUM").await;
+            self.writer.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
+            written?;
+            self.rewritten.store(due, Ordering::Release);
+            if !self.empty_wal().await? {
+                return Ok(false);
+            }
         }
         let transaction = self.begin_write().await?;
         // Another process may have erased something meanwhile.
@@ -104,7 +109,7 @@ async fn scrub_due(connection: &impl ConnectionTrait) -> Result<i64, DbErr> {
 ///
 /// # Errors
 /// Where the database is busy or away.
-pub async fn set_scrub_due(transaction: &DatabaseTransaction, number: i64) -> Result<(), DbErr> {
+pub async fn set_scrub_due(transaction: &Transaction, number: i64) -> Result<(), DbErr> {
     if transaction.get_database_backend() == DbBackend::Sqlite {
         let number = i32::try_from(number).unwrap_or(i32::MAX);
         transaction.execute_unprepared(&format!("PRAGMA user_version = {number}")).await?;

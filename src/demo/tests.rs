@@ -11,7 +11,7 @@ use crate::directory::{AccountQuery, Actor, Clock, Directory, IdRange};
 use crate::value::Email;
 
 async fn open(url: String) -> Directory {
-    let database = Database::open(&Options { url, readers: 2, patience: Duration::from_secs(5) }).await.unwrap();
+    let database = Database::open(&Options { patience: Duration::from_secs(5), ..Options::to(url) }).await.unwrap();
     Directory::open(database, Clock::stepped()).await.unwrap()
 }
 

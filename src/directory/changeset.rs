@@ -9,13 +9,14 @@ use entity::attribute::AttributeType;
 use entity::changeset::{self, ChangesetKind};
 use entity::{IntegrationAccountId, UserId};
 use entity::{integration_account, user_email};
-use sea_orm::{ActiveEnum, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::association::{Ongoing, Stamp};
 use super::error::{Error, Result};
 use super::lock::KeptOut;
 use super::{Actor, Directory};
+use crate::database::Transaction;
 use crate::record::{Record, RecordId, UserRecord};
 use crate::value::hex;
 
@@ -33,7 +34,7 @@ use writer::{Entry, Writer, Writing};
 /// A change to the directory that is being made.
 pub(super) struct Changeset {
     directory: Directory,
-    transaction: Arc<DatabaseTransaction>,
+    transaction: Arc<Transaction>,
     number: i64,
     /// The digest of the changeset before it.
     head: Vec<u8>,
@@ -142,12 +143,12 @@ impl Changeset {
     }
 
     /// The transaction, to read what the tables hold.
-    pub(super) fn transaction(&self) -> &DatabaseTransaction {
+    pub(super) fn transaction(&self) -> &Transaction {
         &self.transaction
     }
 
     /// The transaction for whoever reads while this puts; to be given back before the commit.
-    pub(super) fn share(&self) -> Arc<DatabaseTransaction> {
+    pub(super) fn share(&self) -> Arc<Transaction> {
         self.transaction.clone()
     }
 
@@ -321,7 +322,8 @@ impl Changeset {
         let writer = self.writing.end().await?;
         let change_count = writer.count();
         let (digests, pursuit) = writer.into_parts();
-        if change_count == 0 {
+        // An erasure may be of the log alone.
+        if change_count == 0 && self.erased.is_none() {
             end(self.transaction)?.rollback().await?;
             return Ok(number - 1);
         }
@@ -388,7 +390,7 @@ pub(super) fn seal(
 }
 
 /// The transaction, to end it.
-fn end(transaction: Arc<DatabaseTransaction>) -> Result<DatabaseTransaction> {
+fn end(transaction: Arc<Transaction>) -> Result<Transaction> {
     Arc::into_inner(transaction).ok_or_else(|| Error::internal("the transaction is still being read"))
 }
 

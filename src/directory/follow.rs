@@ -6,12 +6,13 @@ use std::sync::PoisonError;
 use entity::changeset::ChangesetKind;
 use entity::{change, changeset};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::{Error, Result};
 use super::{Directory, read_change, scan};
+use crate::database::Transaction;
 use crate::index::{Follower, Index};
 use crate::record::{Change, RecordId};
 
@@ -202,7 +203,7 @@ impl Directory {
     }
 
     /// Commits changeset `number` and lets the index follow it, before anybody else finds it behind.
-    pub(super) async fn commit(&self, transaction: DatabaseTransaction, number: i64, pursuit: Pursuit) -> Result<()> {
+    pub(super) async fn commit(&self, transaction: Transaction, number: i64, pursuit: Pursuit) -> Result<()> {
         let is_long = !matches!(pursuit, Pursuit::InPlace(_));
         let (changes, successor) = match pursuit {
             Pursuit::InPlace(changes) => (Some(changes), None),

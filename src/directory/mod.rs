@@ -92,10 +92,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use entity::change;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QuerySelect};
 
 use crate::access::Role;
-use crate::database::Database;
+use crate::database::{Database, Transaction};
 use crate::index::Index;
 use crate::record::{Change, Record, RecordId};
 use crate::value::GlobalId;
@@ -217,7 +217,7 @@ impl Directory {
     }
 
     /// Begins a reading of one state of the database, with the index of the same version.
-    async fn begin_read_at(&self) -> Result<(DatabaseTransaction, Index)> {
+    async fn begin_read_at(&self) -> Result<(Transaction, Index)> {
         loop {
             let transaction = self.database().begin_read().await?;
             let version = self.follow(&transaction).await?;

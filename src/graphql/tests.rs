@@ -2,7 +2,8 @@
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{InputValueDefinition, TypeKind, TypeSystemDefinition};
-use async_graphql::{Positioned, Value};
+use async_graphql::{Positioned, Request, Value, Variables};
+use serde_json::json;
 
 use super::{schema, sdl, without_schema};
 
@@ -122,11 +123,22 @@ fn an_answer_has_the_order_of_its_document() {
 
 #[tokio::test]
 async fn errors_without_the_schema_name_nothing_of_it() {
-    for document in
-        ["{ userz { id } }", "{ users(frist: 1) { totalCount } }", "{ users(first: ONE) { totalCount } }", "{ users }"]
-    {
-        let told = schema().execute(document).await;
-        let untold = without_schema(schema().execute(document).await);
+    for document in [
+        "{ userz { id } }",
+        "{ users(frist: 1) { totalCount } }",
+        "{ users(first: ONE) { totalCount } }",
+        "{ users }",
+        "{ users(orderBy: { field: NAM }) { totalCount } }",
+        "{ users(filter: { nam: { empty: true } }) { totalCount } }",
+        "{ directory @skp(if: true) { version } }",
+        "{ directory @skip(iff: true) { version } }",
+        "{ node(id: \"x\") { ... on Usr { id } } }",
+        "query($f: UserFiltr) { users(filter: $f) { totalCount } }",
+        "query($f: UserFilter) { users(filter: $f) { totalCount } }",
+    ] {
+        let ask = || Request::new(document).variables(Variables::from_json(json!({ "f": { "nam": 1 } })));
+        let told = schema().execute(ask()).await;
+        let untold = without_schema(schema().execute(ask()).await);
         assert_eq!(told.errors.len(), untold.errors.len());
         assert!(!untold.errors.is_empty());
         for error in &untold.errors {

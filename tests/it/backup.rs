@@ -8,7 +8,7 @@ use roster::database::{Database, Options};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Ended, Home, in_each_home, on_places, run_sql};
+use crate::support::{Ended, Home, Served, in_each_home, on_places, query_sql, run_sql};
 
 fn text(path: &Path) -> String {
     path.display().to_string()
@@ -213,7 +213,7 @@ fn what_was_revoked_and_who_was_erased_since_a_backup_do_not_come_back_with_it()
         assert_eq!(restored.code, Some(3), "{}", restored.error);
         let lines: Vec<&str> = restored.error.lines().collect();
         assert_eq!(lines[1], "revoked 1 token again, as the directory before had it");
-        let again = format!("erased {} again, who was erased after the backup was made", one[0]);
+        let again = format!("erased {} again, as it was after the backup was made", one[0]);
         assert!(lines[2..].contains(&&*again), "{}", restored.error);
         let there = format!("{} was erased after the backup was made, and is there again: ", named[0]);
         assert!(lines[2..].iter().any(|line| line.starts_with(&there)), "{}", restored.error);
@@ -221,6 +221,66 @@ fn what_was_revoked_and_who_was_erased_since_a_backup_do_not_come_back_with_it()
         assert!(ops["id"] == token && ops["revokedAt"].is_string(), "{ops}");
         assert!(!exports(home).concat().contains(&one[1]));
         assert!(exports(home).concat().contains(&named[1]));
+        assert!(home.output_of(&["verify"]).starts_with("Sound: "));
+    });
+}
+
+#[test]
+fn of_backups_that_are_restored_in_a_row_none_brings_anybody_back() {
+    in_each_home(|home| {
+        let [first, second] = ["first.backup", "second.backup"].map(|name| text(&home.path(name)));
+        let server = home.serve();
+        let ask = |server: &Served, operation: &str| server.ask(operation, Json::Null);
+        ask(&server, "mutation { createIntegration(input: { kind: GITHUB, name: \"GitHub\" }) { version } }");
+        let create =
+            "mutation($email: String!) { createUser(input: { name: \"Perdita\", email: $email }) { user { id } } }";
+        let create = |server: &Served, email: &str| {
+            let made = server.ask(create, json!({ "email": email }));
+            made["createUser"]["user"]["id"].as_str().unwrap().to_owned()
+        };
+        create(&server, "ann@corp.example");
+        assert_eq!(home.run(&["backup", &first]).code, Some(0));
+        // Perdita, whose account is not known to be hers yet, and one who is in the log alone.
+        let hers = create(&server, "one@quill.example");
+        ask(
+            &server,
+            "mutation { syncIntegrationAccounts(input: { integration: \"GitHub\", accounts: [{ externalId: \"7\", \
+             username: \"quill77\" }] }) { version } }",
+        );
+        let gone = create(&server, "two@quill.example");
+        let delete = "mutation($id: ID!) { deleteUser(input: { id: $id }) { version } }";
+        let deleted = server.ask(delete, json!({ "id": gone }))["deleteUser"]["version"].clone();
+        let made = home.output_of(&["token", "create", "--name", "ops", "--role", "admin", "--json"]);
+        let token: Json = serde_json::from_str(&made).unwrap();
+        assert_eq!(home.run(&["backup", &second]).code, Some(0));
+        let link = "mutation($user: ID!, $account: ID!) { linkIntegrationAccount(input: { userId: $user, accountId: \
+                    $account }) { version } }";
+        let account = ask(
+            &server,
+            "{ resolveAccounts(accounts: [{ integration: \"GitHub\", externalId: \"7\" }]) { account { id } } }",
+        );
+        let account = &account["resolveAccounts"][0]["account"]["id"];
+        server.ask(link, json!({ "user": hers, "account": account }));
+        let undo = "mutation($number: Int!) { undoChangeset(input: { number: $number }) { applied } }";
+        assert_eq!(server.ask(undo, json!({ "number": deleted }))["undoChangeset"]["applied"], true);
+        assert_eq!(server.stop().0, Some(0));
+        home.output_of(&["token", "revoke", token["id"].as_str().unwrap()]);
+        home.output_of(&["erase", &hers, "--confirm", "one@quill.example"]);
+        home.output_of(&["erase", &gone, "--confirm", "two@quill.example"]);
+
+        for file in [&first, &second] {
+            let restored = home.run(&["restore", file, "--replace", "--yes"]);
+            assert_eq!(restored.code, Some(0), "{}", restored.error);
+        }
+
+        let tokens: Json = serde_json::from_str(&home.output_of(&["token", "list", "--json"])).unwrap();
+        assert!(tokens["id"] == token["id"] && tokens["revokedAt"].is_string(), "{tokens}");
+        let url = home.database_url();
+        let log = "SELECT coalesce(before, '') || coalesce(after, '') FROM change";
+        let log = query_sql(&url, log).concat();
+        assert!(log.contains("ann@corp.example") && !log.contains("quill"), "{log}");
+        assert_eq!(run_sql(&url, "UPDATE integration_account SET version = version"), 0);
+        assert_eq!(run_sql(&url, "UPDATE \"user\" SET version = version"), 1);
         assert!(home.output_of(&["verify"]).starts_with("Sound: "));
     });
 }
@@ -255,7 +315,7 @@ fn nothing_that_is_there_goes_unless_somebody_says_so() {
 #[test]
 fn a_backup_has_every_table() {
     on_places(async |url| {
-        let options = Options { url: url.to_owned(), readers: 2, patience: Duration::from_secs(30) };
+        let options = Options::to(url);
         let database = Database::open(&options).await.unwrap();
         let from = database.readers();
         let sql = if url.starts_with("sqlite:") {

@@ -1,11 +1,14 @@
 //! No document gives more objects than it is reckoned to cost, whatever it is made of.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_graphql::Variables;
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{FieldDefinition, InputValueDefinition};
+use roster::database::{Database, Options};
 use roster::demo;
+use roster::directory::{Clock, Directory};
 use roster::graphql::guard;
 use roster::value::GlobalId;
 use serde_json::{Map, Value as Json, json};
@@ -249,7 +252,7 @@ async fn try_one(server: &Server, document: &str, variables: Json) -> Outcome {
     gives_nothing_outside(&reply["data"], document);
     for error in errors {
         let code = error["extensions"]["code"].as_str().unwrap();
-        assert!(!["INTERNAL", "BAD_REQUEST"].contains(&code), "{error}: {document}\nwith {variables}");
+        assert!(!["INTERNAL", "BAD_REQUEST", "UNAVAILABLE"].contains(&code), "{error}: {document}\nwith {variables}");
         let last = error["path"].as_array().and_then(|path| path.last()).and_then(Json::as_str).unwrap_or_default();
         assert!(!last.starts_with(OUTSIDE) || code == "INVALID_INPUT", "{error}: {document}");
     }
@@ -264,7 +267,10 @@ pub(crate) fn try_documents(count: usize) -> [usize; 3] {
     on_each(async |site: &Site| {
         let folder = tempfile::tempdir().unwrap();
         Box::pin(demo::fill(site, &me(), (300, 1), folder.path(), |_| ())).await.unwrap();
-        let server = Server::new(site);
+        // Whoever waited for a second connection while they have one would wait in vain.
+        let options = Options { readers: 1, patience: Duration::from_secs(5), ..Options::to(site.url()) };
+        let alone = Directory::open(Database::open(&options).await.unwrap(), Clock::default()).await.unwrap();
+        let server = Server::new(&alone);
         let index = site.index();
         let users: Vec<String> = index.user_ids().map(GlobalId::to_global).collect();
         let units: Vec<String> = index.org_units().map(|unit| unit.row.id.to_global()).collect();
@@ -285,6 +291,7 @@ pub(crate) fn try_documents(count: usize) -> [usize; 3] {
             counts[Box::pin(try_one(&server, &document, variables)).await as usize] += 1;
             seen.set(counts);
         }
+        alone.database().clone().close().await.unwrap();
     });
     let [refused, failed, answered] = seen.get();
     [answered, failed, refused]

@@ -173,7 +173,7 @@ fn parameters_of_a_download_that_are_wrong_are_told_with_a_status_and_a_code() {
 #[test]
 fn an_export_that_the_database_fails_is_a_broken_transfer_and_no_file() {
     on_places(async |url: &str| {
-        let options = Options { url: url.to_owned(), readers: 4, patience: std::time::Duration::from_secs(30) };
+        let options = Options { readers: 4, ..Options::to(url) };
         let directory = Directory::open(Database::open(&options).await.unwrap(), Clock::stepped()).await.unwrap();
         let rows: String = (0..2_500).map(|n| format!("User {n:05},u{n}@corp.example\n")).collect();
         import(&directory, format!("Name,Email\n{rows}"), ImportOptions::default()).await;

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use entity::UserId;
 use entity::attribute::AttributeType;
 use entity::integration_run::{self, RunState};
+use entity::{UserId, change};
 use roster::directory::csv::ImportOptions;
 use roster::directory::{
     Directory, Error, NewAttribute, NewOrgUnit, OrgUnitChange, Range, Subject, SyncMode, UndoOptions, UserChange,
 };
 use roster::index::AccountBy;
 use roster::value::GlobalId;
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, Statement};
 use serde_json::{Value as Json, json};
 
 use crate::draft::draft;
-use crate::merge::merge;
+use crate::merge::{give_back, merge};
 use crate::support::{
-    Home, Site, account, cast, ended, export, filter, in_each_home, me, on_each, on_sqlite, unit, user, violations,
+    Home, Site, account, cast, ended, export, filter, in_each_home, me, on_each, on_sqlite, tables, unit, user,
+    violations,
 };
 
 /// What only the person's values have in them.
@@ -469,5 +470,67 @@ fn whoever_has_a_longer_email_keeps_all_of_theirs() {
                 assert!(!json.contains("\"perdita@quill.example\""), "{json}");
             }
         }
+    });
+}
+
+#[test]
+fn whoever_was_merged_by_mistake_and_is_somebody_else_again_keeps_all() {
+    on_each(async |site: &Site| {
+        let cast = cast(site).await;
+        let mut others = Vec::new();
+        for (number, is_undone) in [true, false].into_iter().enumerate() {
+            let ann = user(site, "Ann Quill", &format!("ann{number}@quill.example"), json!({})).await;
+            let email = format!("bob{number}@corp.example");
+            let bob = user(site, "Bob", &email, json!({ "number": format!("b{number}") })).await;
+            let accounts = vec![account(&format!("bob{number}"), "bob", &email)];
+            site.sync_accounts(&me(), cast.jira, accounts, SyncMode::Delta).await.unwrap();
+            let merged = site.merge_users(&me(), &merge(ann, &[bob])).await.unwrap();
+            if is_undone {
+                let options = UndoOptions { number: merged.version, ..UndoOptions::default() };
+                assert!(site.undo_changeset(&me(), options).await.unwrap().applied);
+            } else {
+                site.split_user(&me(), &give_back(ann, bob)).await.unwrap();
+            }
+            others.push((ann, bob));
+        }
+        // What is held on somebody, and what the log says of them.
+        let held = async |id: UserId| {
+            let log = change::Entity::find().filter(change::Column::RecordId.eq(id.0)).all(site.database().readers());
+            let (log, users) = (log.await.unwrap(), site.find_users(&[id]).await.unwrap());
+            (format!("{log:?} {users:?}"), site.index().accounts_of(id).len())
+        };
+        for (number, (ann, bob)) in others.into_iter().enumerate() {
+            let before = held(bob).await;
+            assert_eq!(before.1, 1);
+            site.erase_user(&me(), ann, &format!("ann{number}@quill.example")).await.unwrap();
+            assert_eq!(held(bob).await, before);
+        }
+    });
+}
+
+#[test]
+fn an_email_goes_however_it_is_written() {
+    on_each(async |site: &Site| {
+        let cast = cast(site).await;
+        let id = user(site, "Perdita", "\u{f6}zil@m\u{fc}ller.example", json!({})).await;
+        let texts = [
+            "\u{d6}ZIL@M\u{dc}LLER.example",
+            "\u{f6}zil@m\u{fc}ller.example",
+            "\u{d6}zil@xn--mller-kva.example",
+            "\u{d6}zil@m\u{fc}ller.example",
+        ];
+        for text in texts {
+            let has = UserChange {
+                attributes: vec![("department".into(), json!(format!("Ask {text}")))],
+                ..UserChange::default()
+            };
+            site.update_user(&me(), cast.empty, has).await.unwrap();
+            draft(site, format!("Name,Email,Department\nAnn,ann@corp.example,Ask {text}\n"), ImportOptions::default())
+                .await;
+        }
+        let erased = site.erase_user(&me(), id, "\u{d6}zil@m\u{fc}ller.example").await.unwrap();
+        assert_eq!(erased.drafts, 4);
+        let left = tables(site).await.to_lowercase();
+        assert!(!left.contains("zil@") && !left.contains("ller.example"), "{left}");
     });
 }

@@ -1,7 +1,6 @@
 //! Generated org units: one for each value that users have, kept in step with them, and what a person changes stays.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use entity::OrgUnitId;
 use entity::attribute::AttributeType;
@@ -286,7 +285,7 @@ fn more_than_can_be_generated_is_refused_with_the_number() {
 #[test]
 fn thousands_of_units_are_generated_in_one_changeset() {
     on_places(async |url: &str| {
-        let options = Options { url: url.to_owned(), readers: 2, patience: Duration::from_secs(30) };
+        let options = Options::to(url);
         let directory = Directory::open(Database::open(&options).await.unwrap(), Clock::stepped()).await.unwrap();
         attribute(&directory, "Badge", AttributeType::Text, &[]).await;
         let rows = (0..4_500).map(|n| format!("U{n},u{n}@corp.example,b{n}\n"));

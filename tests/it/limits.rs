@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use crate::support::on_places;
 
 fn options(url: &str) -> Options {
-    Options { url: url.to_owned(), readers: 2, patience: Duration::from_secs(30) }
+    Options::to(url)
 }
 
 #[test]
@@ -69,6 +69,7 @@ fn processes_that_start_together_on_an_empty_database_agree() {
         for table in [
             "token",
             "erased_change",
+            "erased_record",
             "merge_decision",
             "association_rules",
             "user_merged_id",

@@ -9,6 +9,7 @@ mod support; // a database for each test, the cast, and ways to see what a direc
 
 mod association; // whose an account is, what a person says, users that come and go with accounts
 mod association_rules; // the rules as they are chosen: simulated, explained, and the lists that people work through
+mod away; // a database that says nothing for a while, and connections that are lost
 mod backup; // backups are whole or refused, made while others write, and the same on either database
 mod cases; // runs tests/cases/**.graphql; add a file there rather than a test here
 mod change_preview; // a change that is tried out says what it does; values renamed, attributes retyped

@@ -79,6 +79,11 @@ fn a_server_that_asks_for_tokens_can_be_reached_from_other_machines() {
     assert!(server.token().unwrap().starts_with("rst_"));
 }
 
+/// A password of the database.
+const PASSWORD: &str = "pw-k7Qe2ZrXn5Lw8TsVb3Hd6Yg9Mc4Fa1Ju0";
+/// A JSON Web Token of an issuer that is not trusted.
+const JWT: &str = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJub2JvZHkiLCJleHAiOjQxMDI0NDQ4MDB9.c2lnbmVkLWJ5LW5vYm9keQ";
+
 /// Fails where one of the secrets stands in a file below `folder`.
 fn none_stands_in(folder: &Path, secrets: &[String]) -> usize {
     let mut files = 0;
@@ -100,6 +105,8 @@ fn a_secret_stands_in_no_file_and_no_log() {
     in_each_home(|home| {
         let mut command = home.command(&["serve", "--listen", "127.0.0.1:0"]);
         command.env_remove("ROSTER_AUTH").env("ROSTER_LOG", "trace").env("ROSTER_LOG_FORMAT", "json");
+        // The server of the tests lets in whoever brings whatever password.
+        command.env("ROSTER_DATABASE_URL", home.database_url().replace("postgres@", &format!("postgres:{PASSWORD}@")));
         std::fs::create_dir(home.path("logs")).unwrap();
         let log = home.path("logs/log");
         let mut server = Served::start_logging(command, &log);
@@ -112,10 +119,10 @@ fn a_secret_stands_in_no_file_and_no_log() {
         secrets.push(shell.output.trim().to_owned());
         let mut wrong = secrets[0].clone();
         wrong.replace_range(39.., if wrong.ends_with('0') { "1" } else { "0" });
-        for secret in secrets.iter().chain([&wrong]) {
+        for secret in secrets.iter().chain([&wrong, &JWT.to_owned()]) {
             server.set_token(Some(secret));
             let status = match () {
-                () if *secret == wrong => 401,
+                () if *secret == wrong || secret == JWT => 401,
                 // One that only resolves reads no emails.
                 () if *secret == secrets[3] => 403,
                 () => 200,
@@ -129,7 +136,7 @@ fn a_secret_stands_in_no_file_and_no_log() {
         let told = server.ask(all, Json::Null);
         assert_eq!(told["tokens"]["totalCount"], 6);
         assert_eq!(told["changesets"]["totalCount"], 1, "no token is in the log of changes");
-        secrets.push(wrong);
+        secrets.extend([wrong, JWT.to_owned(), PASSWORD.to_owned()]);
         assert!(!secrets.iter().any(|secret| told.to_string().contains(secret)));
         // While it runs there is a WAL.
         let files = none_stands_in(&home.data_dir(), &secrets);

@@ -1,11 +1,9 @@
 //! `verify` finds what is wrong in the database, and names the row. That it finds nothing wrong in what a directory leaves
 //! is checked after every test of this binary.
 
-use std::time::Duration;
-
-use entity::UserId;
 use entity::attribute::AttributeType;
 use entity::integration::IntegrationKind;
+use entity::{TokenId, UserId};
 use roster::database::{Database, Options};
 use roster::directory::csv::ImportOptions;
 use roster::directory::{Clock, Directory, Finding, Head, NewAttribute, Range, SyncMode};
@@ -21,7 +19,7 @@ use uuid::Uuid;
 use crate::support::{Served, Site, account, cast, import, in_each_home, integration, me, on_each, on_places, user};
 
 /// The tables that tests damage.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "user",
     "user_email",
     "user_merged_id",
@@ -37,6 +35,7 @@ const TABLES: [&str; 15] = [
     "import_draft",
     "integration_run",
     "merge_decision",
+    "token",
 ];
 
 /// A connection past Roster that no foreign key holds back, and what the tables held when it was made.
@@ -121,6 +120,10 @@ fn each_damage_is_found_and_its_row_is_named() {
         let slack = vandal.id(cast.slack.0);
         let decision = "INSERT INTO merge_decision (low, high, decision, decided_by, decided_at, changeset_number) VALUES \
                         ('a', 'b', 'ACCEPTED', 'x', '2020-01-01 00:00:00+00:00', 900)";
+        let token = format!(
+            "INSERT INTO token (id, name, role, hash, created_by, created_at) VALUES \
+             ({new}, 'x', 'OWNER', {new}, 'x', '2020-01-01 00:00:00+00:00')"
+        );
         let cases: Vec<(String, &str, String, &str)> = vec![
             (format!("UPDATE \"user\" SET name = ' ' WHERE id = {}", id(ann)), "user", ann.to_global(), "NAME"),
             (
@@ -250,6 +253,7 @@ fn each_damage_is_found_and_its_row_is_named() {
             (unit("name_key = 'other'", cast.guests), "org_unit", cast.guests.to_global(), "KEY"),
             (unit("name = 'Engineering'", cast.guests), "org_unit", cast.guests.to_global(), "DOUBLE"),
             (decision.into(), "merge_decision", "a/b".into(), "ORPHAN"),
+            (token, "token", TokenId(Uuid::from_u128(0xbeef)).to_global(), "UNREADABLE"),
             ("UPDATE changeset SET undoes = 9 WHERE number = 2".into(), "changeset", "2".into(), "UNDOES"),
             ("UPDATE changeset SET kind = 'ODD' WHERE number = 2".into(), "changeset", "2".into(), "UNREADABLE"),
             ("UPDATE change SET noun = 'ODD' WHERE changeset_number = 2".into(), "change", "2/0".into(), "UNREADABLE"),
@@ -508,7 +512,7 @@ fn what_is_not_there_or_not_up_to_date_is_not_made_by_looking_at_it() {
 #[test]
 fn a_log_from_before_the_chain_gets_it_and_is_not_looked_at_before() {
     on_places(async |url| {
-        let options = Options { url: url.to_owned(), readers: 2, patience: Duration::from_secs(30) };
+        let options = Options::to(url);
         let now = "2026-01-02T00:00:00Z".parse().unwrap();
         let clock = Clock::stepped();
         let directory = Directory::open(Database::open(&options).await.unwrap(), clock.clone()).await.unwrap();

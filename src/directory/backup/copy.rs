@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 
 use entity::{
-    OrgUnitId, association_rules, attribute, change, changeset, column_mapping, erased_change, import_draft,
-    import_draft_change, import_draft_chunk, import_draft_problem, integration, integration_account,
+    OrgUnitId, association_rules, attribute, change, changeset, column_mapping, erased_change, erased_record,
+    import_draft, import_draft_change, import_draft_chunk, import_draft_problem, integration, integration_account,
     integration_credential, integration_run, integration_state, merge_decision, org_unit, org_unit_pin, token, user,
     user_email, user_merged_id,
 };
 use futures_util::TryStreamExt;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityName, EntityTrait};
+use sea_orm::{ConnectionTrait, EntityName, EntityTrait};
 
-use crate::database::without_timeout;
+use crate::database::{Transaction, without_timeout};
 use crate::directory::changeset::Statements;
 use crate::directory::error::Result;
 use crate::directory::verify::as_text;
@@ -27,6 +27,7 @@ macro_rules! tables {
         $each!(changeset, ROWS);
         $each!(change, ROWS);
         $each!(erased_change, ROWS);
+        $each!(erased_record, ROWS);
         $each!(attribute, ROWS);
         $each!(association_rules, ROWS);
         $each!(integration, ROWS);
@@ -61,7 +62,7 @@ pub(super) fn names() -> Vec<&'static str> {
 }
 
 /// Copies everything into tables with nothing in them.
-pub(super) async fn all(from: &DatabaseTransaction, to: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn all(from: &Transaction, to: &Transaction) -> Result<()> {
     without_timeout(from).await?;
     without_timeout(to).await?;
     org_units(from, to).await?;
@@ -75,7 +76,7 @@ pub(super) async fn all(from: &DatabaseTransaction, to: &DatabaseTransaction) ->
 }
 
 /// Takes all rows out of all tables.
-pub(super) async fn clear(to: &DatabaseTransaction) -> Result<()> {
+pub(super) async fn clear(to: &Transaction) -> Result<()> {
     without_timeout(to).await?;
     // A unit stands in the way of the one above it, and as roots all need names of their own.
     let name = as_text(to.get_database_backend(), "id");
@@ -86,7 +87,7 @@ pub(super) async fn clear(to: &DatabaseTransaction) -> Result<()> {
     Ok(())
 }
 
-async fn table<E: EntityTrait>(from: &DatabaseTransaction, to: &DatabaseTransaction, rows: usize) -> Result<()> {
+async fn table<E: EntityTrait>(from: &Transaction, to: &Transaction, rows: usize) -> Result<()> {
     let mut stream = E::find().stream(from).await?;
     let mut waiting = Vec::with_capacity(rows);
     while let Some(row) = stream.try_next().await? {
@@ -99,7 +100,7 @@ async fn table<E: EntityTrait>(from: &DatabaseTransaction, to: &DatabaseTransact
     insert::<E>(to, &waiting).await
 }
 
-async fn insert<E: EntityTrait>(to: &DatabaseTransaction, rows: &[E::Model]) -> Result<()> {
+async fn insert<E: EntityTrait>(to: &Transaction, rows: &[E::Model]) -> Result<()> {
     let mut statements = Statements { backend: to.get_database_backend(), list: Vec::new() };
     statements.insert::<E>(rows);
     for statement in statements.list {
@@ -109,7 +110,7 @@ async fn insert<E: EntityTrait>(to: &DatabaseTransaction, rows: &[E::Model]) -> 
 }
 
 /// Copies the org units, each after the one above it.
-async fn org_units(from: &DatabaseTransaction, to: &DatabaseTransaction) -> Result<()> {
+async fn org_units(from: &Transaction, to: &Transaction) -> Result<()> {
     let mut left = org_unit::Entity::find().all(from).await?;
     let mut there: HashSet<OrgUnitId> = HashSet::new();
     while !left.is_empty() {

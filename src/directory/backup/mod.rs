@@ -175,7 +175,7 @@ impl Directory {
 }
 
 fn at(path: &Path) -> Options {
-    Options { url: format!("sqlite:{}", path.display()), readers: 2, patience: std::time::Duration::from_secs(30) }
+    Options::to(format!("sqlite:{}", path.display()))
 }
 
 async fn open(path: &Path) -> std::result::Result<Database, OpenError> {

@@ -1,28 +1,31 @@
 //! What was done in a directory and must not be undone by a backup that takes its place: revoked tokens and erased people.
 
-use entity::{UserId, token};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement};
+use entity::change::Noun;
+use entity::{UserId, erased_record, token};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement};
 use uuid::Uuid;
 
 use super::BackupError;
 use crate::database::Database;
 use crate::directory::error::Error;
 use crate::directory::{Actor, Clock, Directory};
+use crate::record::RecordId;
+use crate::value::GlobalId;
 
 /// What a backup got from the directory that it replaces.
 #[derive(Clone, Debug, Default)]
 pub struct Since {
-    /// Tokens that are revoked there, and were not in the backup.
+    /// Tokens of the backup that are revoked there, and were not when it was made.
     pub revoked: u64,
-    /// Those who are erased there, and were not in the backup.
+    /// Whoever and whatever is erased there, and was not when the backup was made.
     pub erased: Vec<ErasedSince>,
 }
 
-/// Somebody who was erased after a backup was made, and is in it.
+/// Somebody who was erased after a backup was made, and is in it, or an account of theirs.
 #[derive(Clone, Debug)]
 pub struct ErasedSince {
-    /// The id that they have in the backup.
-    pub id: UserId,
+    /// What was erased: a user, or an account.
+    pub id: RecordId,
     /// Why they could not be erased from it.
     pub refusal: Option<Error>,
 }
@@ -39,34 +42,56 @@ pub(super) async fn take_over(
     for row in revoked {
         let done = token::Entity::update_many()
             .col_expr(token::Column::RevokedAt, row.revoked_at.into())
-            .col_expr(token::Column::RevokedBy, row.revoked_by.into())
+            .col_expr(token::Column::RevokedBy, row.revoked_by.clone().into())
             .filter(token::Column::Id.eq(row.id))
             .filter(token::Column::RevokedAt.is_null())
             .exec(&write)
             .await?;
         since.revoked += done.rows_affected;
+        // It may be in a later backup, which takes the place of this one.
+        if token::Entity::find_by_id(row.id).one(&write).await?.is_none() {
+            token::Entity::insert(row.into_active_model()).exec_without_returning(&write).await?;
+        }
+    }
+    let erased = erased(from).await?;
+    for (noun, record_id) in &erased {
+        let row = erased_record::Model { noun: *noun, record_id: *record_id };
+        erased_record::Entity::insert(row.into_active_model())
+            .on_conflict_do_nothing()
+            .exec_without_returning(&write)
+            .await?;
     }
     to.commit(write).await?;
-    let erased = erased(from).await?;
     if erased.is_empty() {
         return Ok(since);
     }
     let directory = Directory::open(to.clone(), clock.clone()).await?;
-    for id in erased {
-        // One whom another has become part of went with that one, or goes with it.
-        let Some(email) = directory.index().email_of(id).map(str::to_owned) else { continue };
-        let ended = Box::pin(directory.erase_user(&Actor("restore".to_owned()), id, &email)).await;
-        since.erased.push(ErasedSince { id, refusal: ended.err() });
+    let actor = Actor("restore".to_owned());
+    for (noun, id) in &erased {
+        let whole = directory.index().merged_into(UserId(*id)).filter(|_| *noun == Noun::User);
+        let ended = match whole {
+            // One who has become part of another who was erased goes with that one.
+            Some(whole) if erased.contains(&(Noun::User, whole.0)) => continue,
+            Some(whole) => {
+                let by = format!("user {}, whom they have become part of; split them off", whole.to_global());
+                Err(Error::InUse { noun: UserId::NOUN, key: "to be erased".into(), by })
+            }
+            None => Box::pin(directory.erase_record(&actor, *noun, *id)).await,
+        };
+        let (is_told, refusal) = (ended.as_ref().map_or(true, |done| *done), ended.err());
+        if is_told {
+            since.erased.push(ErasedSince { id: RecordId::new(*noun, *id), refusal });
+        }
     }
     Ok(since)
 }
 
-/// The users whom a directory has erased.
-async fn erased(from: &Database) -> std::result::Result<Vec<UserId>, BackupError> {
-    let sql = "SELECT DISTINCT record_id FROM change JOIN erased_change AS erased ON erased.changeset_number = \
-               change.changeset_number AND erased.position = change.position WHERE noun = 'USER' AND before IS NULL AND \
-               after IS NULL ORDER BY record_id";
-    let rows = from.readers().query_all_raw(Statement::from_string(from.backend(), sql)).await?;
-    let ids = rows.iter().map(|row| row.try_get_by_index::<Uuid>(0).map(UserId));
-    Ok(ids.collect::<std::result::Result<_, _>>()?)
+/// The users and accounts that a directory has erased, or that were erased before a backup took its place; users first.
+async fn erased(from: &Database) -> std::result::Result<Vec<(Noun, Uuid)>, BackupError> {
+    let sql = "SELECT noun, record_id FROM change JOIN erased_change AS erased ON erased.changeset_number = \
+               change.changeset_number AND erased.position = change.position WHERE before IS NULL AND after IS NULL \
+               UNION SELECT noun, record_id FROM erased_record ORDER BY noun DESC, record_id";
+    let statement = Statement::from_string(from.backend(), sql);
+    let rows = erased_record::Entity::find().from_raw_sql(statement).all(from.readers()).await?;
+    Ok(rows.into_iter().map(|row| (row.noun, row.record_id)).collect())
 }

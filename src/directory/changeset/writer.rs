@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use chain::{Rows, SALT};
 use entity::change;
-use sea_orm::{ActiveEnum, ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ActiveEnum, ConnectionTrait, DbBackend, Statement};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::batch::{Batch, Statements};
+use crate::database::Transaction;
 use crate::directory::Directory;
 use crate::directory::error::{Error, Result};
 use crate::directory::follow::Pursuit;
@@ -37,7 +38,7 @@ struct Part {
 /// Writes and logs records in the changeset's transaction.
 pub(super) struct Writer {
     directory: Directory,
-    transaction: Arc<DatabaseTransaction>,
+    transaction: Arc<Transaction>,
     number: i64,
     /// How many records are logged, or about to be: the place of the next one.
     count: usize,
@@ -108,7 +109,7 @@ fn lost() -> Error {
 }
 
 impl Writer {
-    pub(super) fn new(directory: &Directory, transaction: Arc<DatabaseTransaction>, number: i64) -> Self {
+    pub(super) fn new(directory: &Directory, transaction: Arc<Transaction>, number: i64) -> Self {
         Self {
             directory: directory.clone(),
             transaction,
@@ -178,7 +179,7 @@ impl Writer {
     }
 }
 
-async fn carry_out(to: &DatabaseTransaction, statements: Vec<Statement>) -> Result<()> {
+async fn carry_out(to: &Transaction, statements: Vec<Statement>) -> Result<()> {
     for statement in statements {
         to.execute_raw(statement).await?;
     }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use entity::{OrgUnitId, UserId};
-use sea_orm::DatabaseTransaction;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::layout::{self, Column};
 use super::lines::Lines;
 use super::template::template;
 use super::{Style, Writer};
+use crate::database::Transaction;
 use crate::directory::{Directory, Error, Result, missing};
 use crate::filter::Filter;
 use crate::index::{Index, Members};
@@ -44,7 +44,7 @@ pub struct ExportOptions {
 pub struct Export {
     plan: Arc<Plan>,
     /// Until all is read.
-    transaction: Option<Arc<DatabaseTransaction>>,
+    transaction: Option<Arc<Transaction>>,
     /// Whom to write, in order: fixed at the beginning, so that later writes change nothing.
     users: std::vec::IntoIter<UserId>,
     /// The next piece, which is there from the beginning: the header.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use entity::changeset::ChangesetKind;
 use entity::integration_account::{self, AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, UserId};
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use sea_orm::ConnectionTrait;
 
 use super::compare::blocking;
 use super::errors::TITLES;
@@ -21,6 +21,7 @@ use super::parameters::truth;
 use super::problem::Findings;
 use super::rows::open;
 use super::{Problem, Reader, Row, Style, Writer};
+use crate::database::Transaction;
 use crate::directory::association::is_sticky;
 use crate::directory::{Actor, Directory, Error, Result, fetch};
 use crate::filter::Violation;
@@ -85,7 +86,7 @@ impl Column {
 /// A file of accounts that are with nobody, on its way. Each call of [`LinksExport::next`] gives the next piece.
 pub struct LinksExport {
     index: Index,
-    transaction: Arc<DatabaseTransaction>,
+    transaction: Arc<Transaction>,
     style: Style,
     accounts: std::vec::IntoIter<IntegrationAccountId>,
     head: Option<Vec<u8>>,

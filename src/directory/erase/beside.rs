@@ -6,15 +6,16 @@ use entity::{ImportDraftId, import_draft, import_draft_chunk, integration_run, m
 use futures_util::TryStreamExt;
 use memchr::memmem;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::lower;
 use super::person::Person;
+use crate::database::Transaction;
 use crate::directory::error::Result;
 
 /// Takes the person out. Gives how many drafts went.
-pub(super) async fn erase(from: &DatabaseTransaction, person: &Person) -> Result<u64> {
+pub(super) async fn erase(from: &Transaction, person: &Person) -> Result<u64> {
     let ids = person.global_ids();
     for some in ids.chunks(500) {
         let either =
@@ -39,7 +40,7 @@ pub(super) async fn erase(from: &DatabaseTransaction, person: &Person) -> Result
 }
 
 /// The drafts whose files, rows or problems name the person.
-pub(super) async fn drafts(from: &DatabaseTransaction, person: &Person) -> Result<HashSet<ImportDraftId>> {
+pub(super) async fn drafts(from: &Transaction, person: &Person) -> Result<HashSet<ImportDraftId>> {
     let mut texts: Vec<String> = person.emails.iter().cloned().collect();
     for id in &person.users {
         texts.extend([id.to_string(), id.simple().to_string()]);
@@ -76,13 +77,7 @@ pub(super) async fn drafts(from: &DatabaseTransaction, person: &Person) -> Resul
 }
 
 /// The keys of rows in which one of some texts stands, in any letter case.
-async fn rows(
-    from: &DatabaseTransaction,
-    table: &str,
-    key: &str,
-    columns: &[&str],
-    texts: &[String],
-) -> Result<HashSet<Uuid>> {
+async fn rows(from: &Transaction, table: &str, key: &str, columns: &[&str], texts: &[String]) -> Result<HashSet<Uuid>> {
     let backend = from.get_database_backend();
     let columns: Vec<String> = columns.iter().map(|column| lower(backend, column)).collect();
     Ok(super::rows(from, table, key, &columns, texts).await?.into_iter().collect())

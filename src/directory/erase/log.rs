@@ -3,12 +3,11 @@
 
 use entity::{change, erased_change};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use uuid::Uuid;
 
 use super::person::Person;
+use crate::database::Transaction;
 use crate::directory::changeset::{Changeset, Statements, digest_of};
 use crate::directory::error::{Error, Result};
 
@@ -17,7 +16,7 @@ const ROWS: u64 = 200;
 
 /// The next rows of the log after a place that are about some records, in their order.
 pub(super) async fn about(
-    from: &DatabaseTransaction,
+    from: &Transaction,
     records: &[Uuid],
     after: Option<(i64, i64)>,
 ) -> Result<Vec<change::Model>> {
@@ -30,6 +29,13 @@ pub(super) async fn about(
         .order_by_asc(change::Column::Position)
         .limit(ROWS);
     Ok(rows.all(from).await?)
+}
+
+/// Whether the log says anything of a record.
+pub(super) async fn tells_of(from: &Transaction, record: Uuid) -> Result<bool> {
+    let says = Condition::any().add(change::Column::Before.is_not_null()).add(change::Column::After.is_not_null());
+    let rows = change::Entity::find().filter(change::Column::RecordId.eq(record)).filter(says);
+    Ok(rows.one(from).await?.is_some())
 }
 
 /// Rewrites the log, with what the changeset that erases has logged itself. Gives how many rows that were, and the digest

@@ -13,18 +13,19 @@ mod subject;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use entity::change::Noun;
 use entity::changeset::ChangesetKind;
 use entity::integration_account::{AccountStatus, AssociationRule};
 use entity::{IntegrationAccountId, UserId, integration, integration_account};
 use futures_util::TryStreamExt;
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, DbBackend, Statement, StreamTrait};
+use sea_orm::{ColumnTrait, Condition, DbBackend, Statement, StreamTrait};
 use uuid::Uuid;
 
 use super::changeset::Changeset;
 use super::error::{Error, Result};
 use super::verify::sound_value;
 use super::{Actor, Directory};
-use crate::database::{set_scrub_due, without_timeout};
+use crate::database::{Transaction, set_scrub_due, without_timeout};
 use crate::record::{Record, UserRecord};
 use crate::value::{Email, GlobalId};
 pub(super) use log::{digest, refuse_erased};
@@ -59,7 +60,7 @@ impl Directory {
     /// `NotFound`; `Invalid` where the email is not one of theirs; `InUse` where a filter names the user or an email of
     /// theirs, where another record that only a person can change does, or where a required value names the user.
     pub async fn erase_user(&self, actor: &Actor, id: UserId, confirm_email: &str) -> Result<Erased> {
-        let mut changeset = self.begin(ChangesetKind::Erase, actor).await?;
+        let changeset = self.begin(ChangesetKind::Erase, actor).await?;
         without_timeout(changeset.transaction()).await?;
         let id = self.current_user(id);
         let user = changeset.user(id).await?;
@@ -68,8 +69,32 @@ impl Directory {
             let message = "this is not an email of the user who is to be erased; nothing was changed";
             return Err(Error::invalid("confirmEmail", "NOT_THEIRS", message));
         }
-        let person = Person::find(self, changeset.transaction(), &user).await?;
-        changeset.delete_users(vec![user], AssociationRule::Manual).await?;
+        let person = Person::of(self, &user);
+        self.erase(changeset, vec![user], person).await
+    }
+
+    /// Erases a record that was erased in another directory, where there is anything of it: also in the log alone, and also
+    /// an account, whoever has it. Gives whether there was.
+    pub(super) async fn erase_record(&self, actor: &Actor, noun: Noun, id: Uuid) -> Result<bool> {
+        let changeset = self.begin(ChangesetKind::Erase, actor).await?;
+        without_timeout(changeset.transaction()).await?;
+        if !log::tells_of(changeset.transaction(), id).await? {
+            return Ok(false);
+        }
+        let user = if noun == Noun::User { changeset.users(&[UserId(id)]).await?.remove(&UserId(id)) } else { None };
+        let mut person = user.as_ref().map(|user| Person::of(self, user)).unwrap_or_default();
+        if noun == Noun::User {
+            person.users.insert(id)
+        } else {
+            person.accounts.insert(id)
+        };
+        self.erase(changeset, user.into_iter().collect(), person).await?;
+        Ok(true)
+    }
+
+    async fn erase(&self, mut changeset: Changeset, users: Vec<UserRecord>, person: Person) -> Result<Erased> {
+        let person = person.search(self, changeset.transaction()).await?;
+        changeset.delete_users(users, AssociationRule::Manual).await?;
         let accounts = changeset.erase_accounts(&person).await?;
         changeset.erase_mentions(&person).await?;
         changeset.flush().await?;
@@ -206,13 +231,7 @@ impl Changeset {
 }
 
 /// The keys of rows in which one of some texts stands, and not as a part of something longer; in the order of the keys.
-async fn rows(
-    from: &DatabaseTransaction,
-    table: &str,
-    key: &str,
-    columns: &[String],
-    texts: &[String],
-) -> Result<Vec<Uuid>> {
+async fn rows(from: &Transaction, table: &str, key: &str, columns: &[String], texts: &[String]) -> Result<Vec<Uuid>> {
     let backend = from.get_database_backend();
     let (condition, values) = holds(backend, columns, texts.iter());
     let all = columns.join(" || ' ' || ");

@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use entity::UserId;
 use entity::change::{self, Noun};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, Statement};
 use serde_json::Value as Json;
 use uuid::Uuid;
 
 use super::log::about;
 use super::{ERASED, holds, lower};
+use crate::database::Transaction;
 use crate::directory::Directory;
 use crate::directory::error::{Error, Result};
 use crate::record::{Record, UserRecord};
@@ -29,20 +30,26 @@ pub(super) struct Person {
     pub(super) users: HashSet<Uuid>,
     /// Accounts that are theirs, or were when they went.
     pub(super) accounts: HashSet<Uuid>,
-    /// Emails that are theirs and nobody else's, in their normal form.
+    /// Emails that are theirs and nobody else's, in their normal form and as else they may be written.
     pub(super) emails: BTreeSet<String>,
     /// Usernames of their accounts.
     pub(super) usernames: BTreeSet<String>,
 }
 
 impl Person {
-    /// Finds all that is a user's, now and in the log.
-    pub(super) async fn find(directory: &Directory, from: &DatabaseTransaction, user: &UserRecord) -> Result<Self> {
+    /// What a user's record says, and which accounts the user has.
+    pub(super) fn of(directory: &Directory, user: &UserRecord) -> Self {
         let mut person = Self::default();
         person.users.insert(user.row.id.0);
         person.users.extend(user.merged_ids.iter().map(|id| id.0));
-        person.emails.extend(user.emails().map(str::to_owned));
+        person.emails.extend(user.emails().flat_map(spellings));
         person.accounts.extend(directory.index().accounts_of(user.row.id).into_iter().map(|id| id.0));
+        person
+    }
+
+    /// Finds all else that is theirs, now and in the log.
+    pub(super) async fn search(self, directory: &Directory, from: &Transaction) -> Result<Self> {
+        let mut person = self;
         for _ in 0..ROUNDS {
             let known = (person.users.len(), person.accounts.len(), person.emails.len());
             let own: Vec<Uuid> = person.users.union(&person.accounts).copied().collect();
@@ -86,7 +93,7 @@ impl Person {
     /// id of one of their users.
     pub(super) async fn page(
         &self,
-        from: &DatabaseTransaction,
+        from: &Transaction,
         after: Option<(i64, i64)>,
         with_ids: bool,
     ) -> Result<Vec<change::Model>> {
@@ -112,12 +119,15 @@ impl Person {
             match Record::from_json(row.noun, json).map_err(Error::internal)? {
                 Record::User(user) => {
                     let emails: Vec<String> = user.emails().map(str::to_owned).collect();
-                    emails.into_iter().for_each(|email| self.add_email(directory, email));
-                    self.users.extend(user.merged_ids.iter().map(|id| id.0));
+                    emails.iter().for_each(|email| self.add_email(directory, email));
+                    // One who became part of this one by mistake may be somebody else again.
+                    let merged = user.merged_ids.iter().filter(|id| self.is_nobody_else(directory, **id));
+                    let merged: Vec<Uuid> = merged.map(|id| id.0).collect();
+                    self.users.extend(merged);
                 }
                 Record::IntegrationAccount(account) => {
                     if let Some(email) = account.email {
-                        self.add_email(directory, email);
+                        self.add_email(directory, &email);
                     }
                     self.usernames.extend(account.username.map(|name| name.to_lowercase()));
                 }
@@ -127,11 +137,16 @@ impl Person {
         Ok(())
     }
 
+    /// Whether the user of an id is no other person by now, nor a part of one.
+    fn is_nobody_else(&self, directory: &Directory, id: UserId) -> bool {
+        directory.index().current_user(id).is_none_or(|user| self.users.contains(&user.0))
+    }
+
     /// An email that another user has by now names that one.
-    fn add_email(&mut self, directory: &Directory, email: String) {
-        let owner = directory.index().user_with_email(&email);
+    fn add_email(&mut self, directory: &Directory, email: &str) {
+        let owner = directory.index().user_with_email(email);
         if email != ERASED && owner.is_none_or(|owner| self.users.contains(&owner.0)) {
-            self.emails.insert(email);
+            self.emails.extend(spellings(email));
         }
     }
 
@@ -148,8 +163,8 @@ impl Person {
                     let Record::User(user) = Record::from_json(row.noun, json).map_err(Error::internal)? else {
                         continue;
                     };
-                    let is_gone = index.email_of(UserId(row.record_id)).is_none();
-                    if is_gone && self.emails.contains(&user.row.email) {
+                    let had_theirs = user.emails().any(|email| self.emails.contains(email));
+                    if had_theirs && self.is_nobody_else(directory, UserId(row.record_id)) {
                         self.users.insert(row.record_id);
                     }
                 }
@@ -224,6 +239,21 @@ fn joins(mut beside: impl Iterator<Item = char>, signs: &[char]) -> bool {
 /// Whether `word` stands in a text in lower case, and not as a part of something longer.
 pub(super) fn stands_in(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| is_whole(text, at, word.len()))
+}
+
+/// An email as it may be found in a text whose ASCII letters are small: in its normal form, with the domain as people write
+/// it, and with large letters where they are not ASCII, which SQLite leaves as they are.
+fn spellings(email: &str) -> Vec<String> {
+    let large = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii() { c.to_string() } else { c.to_uppercase().to_string() }).collect()
+    };
+    let Some((local, domain)) = email.rsplit_once('@') else { return vec![email.to_owned()] };
+    let (written, _) = idna::domain_to_unicode(domain);
+    let domains = [domain.to_owned(), large(&written), written];
+    [local.to_owned(), large(local)]
+        .iter()
+        .flat_map(|local| domains.iter().map(move |of| format!("{local}@{of}")))
+        .collect()
 }
 
 /// `text` with [`ERASED`] in place of `email`, in whatever letter case it stands there.

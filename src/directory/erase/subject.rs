@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use entity::{UserId, change, changeset, import_draft, merge_decision};
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
 use super::{beside, log::about, person::Person};
-use crate::database::without_timeout;
+use crate::database::{Transaction, without_timeout};
 use crate::directory::error::{Error, Result};
 use crate::directory::{Directory, fetch, missing};
 use crate::index::Reason;
@@ -26,7 +26,7 @@ impl Directory {
         let (from, index) = self.begin_read_at().await?;
         without_timeout(&from).await?;
         let user = fetch::users(&from, &[id]).await?.remove(&id).ok_or_else(|| missing(id))?;
-        let person = Person::find(self, &from, &user).await?;
+        let person = Person::of(self, &user).search(self, &from).await?;
         let mut accounts = Vec::new();
         let rows = fetch::accounts_of(&from, &[id]).await?;
         for account in rows {
@@ -91,7 +91,7 @@ impl Directory {
     }
 
     /// Rows of the log as they are told, each with its place.
-    async fn told(&self, from: &DatabaseTransaction, rows: &[change::Model]) -> Result<Vec<((i64, i64), Json)>> {
+    async fn told(&self, from: &Transaction, rows: &[change::Model]) -> Result<Vec<((i64, i64), Json)>> {
         let numbers: HashSet<i64> = rows.iter().map(|row| row.changeset_number).collect();
         let made = changeset::Entity::find().filter(changeset::Column::Number.is_in(numbers)).all(from).await?;
         let made: HashMap<i64, changeset::Model> = made.into_iter().map(|made| (made.number, made)).collect();

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::io::{Seek, Write};
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
 
 use entity::attribute::AttributeType;
 use entity::integration::IntegrationKind;
@@ -21,7 +20,7 @@ use crate::index::FacetWindow;
 
 pub(in crate::directory) async fn open(folder: &Path) -> Directory {
     let url = format!("sqlite:{}?mode=rwc", folder.join("roster.db").display());
-    let database = Database::open(&Options { url, readers: 2, patience: Duration::from_secs(30) }).await.unwrap();
+    let database = Database::open(&Options::to(url)).await.unwrap();
     Directory::open(database, Clock::default()).await.unwrap()
 }
 

@@ -110,7 +110,7 @@ async fn an_index_travels_back_and_on_through_long_changesets() {
 async fn whoever_joins_because_a_day_has_passed_is_told_with_the_next_changeset() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}?mode=rwc", folder.path().join("roster.db").display());
-    let database = Database::open(&Options { url, readers: 2, patience: Duration::from_secs(30) }).await.unwrap();
+    let database = Database::open(&Options::to(url)).await.unwrap();
     let clock = Clock::stepped();
     let one = Directory::open(database, clock.clone()).await.unwrap();
     let pass = async |days| {

@@ -1,8 +1,8 @@
 //! What refers to what is not there, and the tables beside the directory: drafts, runs, credentials, decisions.
 
 use entity::{
-    import_draft, import_draft_change, import_draft_chunk, import_draft_problem, integration_credential,
-    integration_run, integration_state, merge_decision,
+    column_mapping, erased_record, import_draft, import_draft_change, import_draft_chunk, import_draft_problem,
+    integration_credential, integration_run, integration_state, merge_decision, token,
 };
 use sea_orm::{ConnectionTrait, Statement};
 
@@ -66,6 +66,9 @@ impl Verify {
         self.readable::<import_draft_problem::Entity>().await?;
         self.readable::<integration_credential::Entity>().await?;
         self.readable::<integration_state::Entity>().await?;
+        self.readable::<erased_record::Entity>().await?;
+        self.readable::<token::Entity>().await?;
+        self.readable::<column_mapping::Entity>().await?;
         self.readable::<merge_decision::Entity>().await
     }
 

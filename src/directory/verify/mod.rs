@@ -18,11 +18,11 @@ mod units;
 mod users;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 
 use super::Directory;
 use super::error::{Error, Result};
-use crate::database::{Database, own_check, without_timeout};
+use crate::database::{Database, Transaction, own_check, without_timeout};
 use catalogue::Catalogue;
 pub(super) use rows::{as_text, shown};
 pub(super) use users::sound_value;
@@ -113,7 +113,7 @@ impl Verification {
 
 /// One state of the database, and what is found wrong with it.
 struct Verify {
-    transaction: DatabaseTransaction,
+    transaction: Transaction,
     said: Verification,
     /// The number of the last changeset.
     version: i64,
@@ -134,10 +134,10 @@ impl Directory {
 
     /// The same in a transaction, which it gives back.
     pub(super) async fn verify_in(
-        transaction: DatabaseTransaction,
+        transaction: Transaction,
         now: DateTime<Utc>,
         head: Option<&Head>,
-    ) -> Result<(Verification, DatabaseTransaction)> {
+    ) -> Result<(Verification, Transaction)> {
         without_timeout(&transaction).await?;
         let mut verify = Verify { transaction, said: Verification::default(), version: 0, now };
         verify.own_check().await?;

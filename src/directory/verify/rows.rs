@@ -2,7 +2,9 @@
 
 use std::marker::PhantomData;
 
-use entity::{AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, IntegrationRunId, OrgUnitId, UserId};
+use entity::{
+    AttributeId, ImportDraftId, IntegrationAccountId, IntegrationId, IntegrationRunId, OrgUnitId, TokenId, UserId,
+};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, ModelTrait, PrimaryKeyToColumn, QueryFilter,
@@ -130,6 +132,7 @@ pub(in crate::directory) fn shown(table: &str, key: &str) -> String {
         "org_unit" => OrgUnitId(id).to_global(),
         "import_draft" => ImportDraftId(id).to_global(),
         "integration_run" => IntegrationRunId(id).to_global(),
+        "token" => TokenId(id).to_global(),
         _ => key.to_owned(),
     }
 }

@@ -272,6 +272,7 @@ async fn every_reply_has_the_headers_of_an_api() {
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{path}");
         assert!(reply.header("cache-control").unwrap().starts_with("no-store"), "{path}");
         assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(reply.header("cross-origin-opener-policy"), Some("same-origin"), "{path}");
         assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
         assert!(reply.header("content-security-policy").unwrap().starts_with("default-src 'none'"), "{path}");
         assert_eq!(reply.header("x-request-id").unwrap().len(), 16, "{path}");

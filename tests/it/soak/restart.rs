@@ -72,7 +72,7 @@ fn a_database_that_restarts_under_load() {
     let cluster = Cluster::start();
     let url = format!("postgres://postgres@127.0.0.1:{}/postgres", cluster.port);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let options = Options { url, readers: 4, patience: Duration::from_secs(10) };
+    let options = Options { readers: 4, patience: Duration::from_secs(10), ..Options::to(url) };
     let database = runtime.block_on(Database::open(&options)).unwrap();
     let directory = runtime.block_on(Directory::open(database, Clock::System)).unwrap();
     let (is_over, written, refused) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));

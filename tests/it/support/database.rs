@@ -59,7 +59,7 @@ impl Site {
 }
 
 async fn connect(url: &str) -> Database {
-    Database::open(&Options { url: url.to_owned(), readers: 4, patience: Duration::from_secs(30) }).await.unwrap()
+    Database::open(&Options { readers: 4, ..Options::to(url) }).await.unwrap()
 }
 
 /// Runs `test` on both databases; all that it gives, and all that it leaves in the tables, must be equal.

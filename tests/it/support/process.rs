@@ -26,13 +26,18 @@ pub(crate) struct Home {
 
 /// Runs `test` in a home with nothing in it, on SQLite and on PostgreSQL.
 pub(crate) fn in_each_home(test: impl Fn(&Home)) {
-    on_empty_places(|url| test(&Home { database_url: url.map(str::to_owned), ..Home::new() }));
+    on_empty_places(|url| test(&url.map_or_else(Home::new, Home::at)));
 }
 
 impl Home {
     /// A home on SQLite.
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), database_url: None }
+    }
+
+    /// A home whose database is on a server.
+    pub(crate) fn at(database_url: &str) -> Self {
+        Self { database_url: Some(database_url.to_owned()), ..Self::new() }
     }
 
     /// Where the database is.

@@ -2,7 +2,6 @@
 
 use std::io::{Seek, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use entity::import_draft::ImportKind;
 use roaring::RoaringBitmap;
@@ -68,7 +67,7 @@ fn on_units(test: &impl AsyncFn(&Directory)) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("roster.db").display());
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
-        let options = Options { url, readers: 2, patience: Duration::from_secs(30) };
+        let options = Options::to(url);
         let directory = Directory::open(Database::open(&options).await.unwrap(), Clock::stepped()).await.unwrap();
         let file = source("Path\nA/B\nA\nC\n", ImportMode::Merge, &[]).file;
         let file = Arc::into_inner(file).unwrap();
