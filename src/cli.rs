@@ -17,6 +17,7 @@ mod progress;
 mod report;
 mod restore;
 mod run;
+mod scratch;
 mod token;
 mod undo;
 mod verify;
@@ -39,10 +40,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, bail};
 use clap::Subcommand;
 
 use crate::database::{Database, Options};
 use crate::directory::{Actor, Clock, Connectors, Directory};
+use crate::stop::stop_signal;
 
 /// What `--help` says of exit codes; `import`, `undo` and `run` have one more, and so have those of [`EXIT_CODES_LEFT`].
 const EXIT_CODES: &str =
@@ -193,6 +196,16 @@ async fn open_database(setup: &Setup<'_>) -> anyhow::Result<Database> {
 
 async fn open_directory(setup: &Setup<'_>) -> anyhow::Result<Directory> {
     Ok(Directory::open(open_database(setup).await?, Clock::System).await?)
+}
+
+/// Waits for `work`, unless SIGTERM or SIGINT comes first: then the work is dropped where it stands, and whoever called
+/// removes what it had begun by leaving.
+async fn unless_stopped<T>(work: impl Future<Output = T>, undone: &str) -> anyhow::Result<T> {
+    let stop = stop_signal().context("cannot listen to signals")?;
+    tokio::select! {
+        done = Box::pin(work) => Ok(done),
+        () = stop => bail!("stopped before {undone}"),
+    }
 }
 
 /// Who makes the changes, as the log names them.

@@ -17,5 +17,6 @@ pub mod identity;
 pub mod index;
 pub mod record;
 pub mod serve;
+pub mod stop;
 pub mod telemetry;
 pub mod value;

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use futures_util::{FutureExt, StreamExt};
 
 use crate::config::{self, Config, Store, Switch, Tools};
@@ -16,6 +17,7 @@ use crate::directory::{self, Clock, Connectors, Directory, Error, IntegrationMea
 use crate::graphql::OtherSignIn;
 use crate::graphql::permission::Permissions;
 use crate::http::{AppState, Backend, Begin, Download, Gauge, Produce, Refused, server};
+use crate::stop::stop_signal;
 use crate::{graphql, telemetry};
 
 /// Serves the directory in `store`, until the process is told to stop.
@@ -26,7 +28,7 @@ use crate::{graphql, telemetry};
 pub async fn serve(store: &Store, config: &Config) -> anyhow::Result<()> {
     telemetry::start(&config.log)?;
     let connectors = connectors(&config.tools)?;
-    let stop = server::stop_signal()?;
+    let stop = stop_signal().context("cannot listen to signals")?;
     let listener = server::bind(config.listen, config.sign_in.auth).await?;
     let directory = open(store, config).await?.connecting_with(connectors);
     let shut = directory.renew_credentials().await?;

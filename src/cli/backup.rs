@@ -9,8 +9,9 @@ use tempfile::NamedTempFile;
 
 use super::export::{folder, keep};
 use super::report::count;
+use super::scratch::Scratch;
 use super::verify::findings;
-use super::{EXIT_CODES_LEFT, Outcome, Setup, note, print, read_database};
+use super::{EXIT_CODES_LEFT, Outcome, Setup, note, print, read_database, unless_stopped};
 use crate::directory::{Clock, Directory};
 
 /// Where to write.
@@ -48,10 +49,10 @@ pub(super) async fn run(args: BackupArgs, setup: &Setup<'_>) -> anyhow::Result<O
     }
     let database = read_database(setup).await?;
     let beside = folder(&args.file);
-    let copy = NamedTempFile::new_in(beside).with_context(|| name.clone())?;
-    let scratch = tempfile::tempdir_in(beside).with_context(|| name.clone())?;
-    let made = Box::pin(Directory::back_up(&database, copy.path(), scratch.path(), Clock::System.look())).await;
-    let made = made.with_context(|| name.clone())?;
+    let scratch = Scratch::new_in(beside).with_context(|| name.clone())?;
+    let copy = NamedTempFile::new_in(scratch.path()).with_context(|| name.clone())?;
+    let made = Directory::back_up(&database, copy.path(), scratch.path(), Clock::System.look());
+    let made = unless_stopped(made, "the backup was whole").await?.with_context(|| name.clone())?;
     database.close().await?;
     put(copy, &args.file, args.force).with_context(|| name.clone())?;
     let head = made.said.head.as_ref().map(ToString::to_string);

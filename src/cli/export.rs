@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::progress::{BAR, bar};
 use super::report::grouped;
-use super::{EXIT_CODES, Outcome, Setup, note, open_directory, print, print_bytes};
+use super::{EXIT_CODES, Outcome, Setup, note, open_directory, print, print_bytes, unless_stopped};
 use crate::directory::Directory;
 use crate::directory::csv::{Delimiter, ExportOptions, Style, split_columns};
 use crate::filter::Filter;
@@ -76,14 +76,7 @@ pub struct ExportArgs {
 pub(super) async fn run(args: ExportArgs, setup: &Setup<'_>) -> anyhow::Result<Outcome> {
     let directory = open_directory(setup).await?;
     let mut sink = Sink::open(&args.file).with_context(|| args.name())?;
-    // Whoever stops the command finds no half file afterwards: leaving this function removes it.
-    let report = tokio::select! {
-        report = write(&directory, &args, &mut sink) => report?,
-        stop = tokio::signal::ctrl_c() => {
-            stop?;
-            bail!("stopped before the export was whole");
-        }
-    };
+    let report = unless_stopped(write(&directory, &args, &mut sink), "the export was whole").await??;
     let is_standard_output = matches!(sink, Sink::StandardOutput);
     sink.finish(&args.file).with_context(|| args.name())?;
     let text = if args.json { serde_json::to_string(&report)? } else { report.text() };

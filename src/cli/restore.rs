@@ -7,7 +7,8 @@ use clap::Args;
 use entity::change::Noun;
 
 use super::report::count;
-use super::{EXIT_CODES_LEFT, Outcome, Setup, note, open_database};
+use super::scratch::Scratch;
+use super::{EXIT_CODES_LEFT, Outcome, Setup, note, open_database, unless_stopped};
 use crate::database::{Database, Options};
 use crate::directory::{BackupError, Clock, Directory, RestoreOptions};
 
@@ -41,11 +42,11 @@ pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<
         bail!("a server or another command uses the database; stop it first");
     }
     std::fs::create_dir_all(setup.data_dir)?;
-    let scratch = tempfile::tempdir_in(setup.data_dir)?;
     let database = open_database(setup).await?;
+    let scratch = Scratch::new_in(setup.data_dir)?;
     let options = RestoreOptions { replace: args.replace, unsound: args.unsound };
     let restored = Directory::restore(&database, &args.file, scratch.path(), options, Clock::System);
-    let report = match Box::pin(restored).await {
+    let report = match unless_stopped(restored, "the backup was restored").await? {
         Ok(report) => report,
         Err(held @ BackupError::NotEmpty { .. }) => bail!("{held}, which would go; --replace --yes restores over them"),
         Err(error) => return Err(anyhow::Error::from(error).context(name)),

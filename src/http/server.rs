@@ -19,7 +19,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -63,9 +62,6 @@ pub enum Error {
     /// The folder for uploads and exports cannot be made.
     #[error("cannot make the folder for uploads and exports {0}: {1} (--data-dir)")]
     Spool(PathBuf, io::Error),
-    /// Signals cannot be watched.
-    #[error("cannot watch for signals: {0}")]
-    Signals(io::Error),
 }
 
 impl Error {
@@ -86,22 +82,6 @@ pub async fn bind(address: SocketAddr, auth: Auth) -> Result<TcpListener, Error>
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => Error::InUse(address),
         _ => Error::Listen(address, error),
-    })
-}
-
-/// A future that ends with the first SIGTERM or SIGINT. Signals are watched from the call on.
-///
-/// # Errors
-///
-/// When the system refuses to report signals.
-pub fn stop_signal() -> Result<impl Future<Output = ()>, Error> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        }
     })
 }
 

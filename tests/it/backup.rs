@@ -1,7 +1,9 @@
 //! Backups: made while others write, whole or refused, and restored on either database as what they were.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use roster::database::{Database, Options};
@@ -331,5 +333,57 @@ fn a_backup_has_every_table() {
         copied.sort_unstable();
         assert_eq!(copied, there, "each table has its line in src/directory/backup/copy.rs");
         database.close().await.unwrap();
+    });
+}
+
+/// What stands in a folder, but for what SQLite keeps beside the directory, which comes and goes.
+fn entries(folder: &Path) -> BTreeSet<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| !name.starts_with("roster.db-")).collect()
+}
+
+/// Runs a command, and sends it a signal when something stands in a scratch folder in `folder`.
+fn stopped(home: &Home, arguments: &[&str], folder: &Path, signal: &str) -> Output {
+    let mut command = home.command(arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = || {
+        let scratch = entries(folder).into_iter().find(|name| name.starts_with(".tmp"));
+        let files = scratch.and_then(|name| std::fs::read_dir(folder.join(name)).ok()).into_iter().flatten();
+        files.filter_map(|file| file.ok()?.metadata().ok()).any(|file| file.len() > 0)
+    };
+    let asked = Instant::now();
+    while !begun() {
+        assert!(asked.elapsed() < Duration::from_secs(60), "{arguments:?} writes nothing");
+    }
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_command_that_is_stopped_leaves_no_copy_of_the_directory_behind() {
+    in_each_home(|home| {
+        home.run(&["demo", "--users", "1000"]);
+        let kept = text(&home.path("kept.backup"));
+        assert_eq!(home.run(&["backup", &kept]).code, Some(0));
+        let users = home.exported(&[]);
+        let both = || (entries(&home.path("")), entries(&home.data_dir()));
+        let before = both();
+        let backed_up = "stopped before the backup was whole";
+        let restored = "stopped before the backup was restored";
+        for (arguments, folder, signal, why) in [
+            (&["backup", "new.backup"][..], home.path(""), "-TERM", backed_up),
+            (&["backup", "kept.backup", "--force"], home.path(""), "-INT", backed_up),
+            (&["restore", "kept.backup", "--replace", "--yes"], home.data_dir(), "-TERM", restored),
+            (&["restore", "kept.backup", "--replace", "--yes"], home.data_dir(), "-INT", restored),
+        ] {
+            let ended = stopped(home, arguments, &folder, signal);
+            let said = String::from_utf8(ended.stderr).unwrap();
+            assert_eq!((ended.status.code(), ended.stdout.as_slice()), (Some(2), &b""[..]), "{said}");
+            assert!(said.contains(why), "{said}");
+            assert_eq!(both(), before, "{arguments:?}");
+        }
+        assert_eq!(home.exported(&[]), users);
+        let restored = home.run(&["restore", &kept, "--replace", "--yes"]);
+        assert_eq!(restored.code, Some(0), "{}", restored.error);
     });
 }

@@ -75,7 +75,7 @@ fn the_schema_file_is_the_schema_that_is_served() {
 }
 
 /// What each room may import. A request goes down: handler, resolver, verb.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("value", &[]),
     ("record", &["value"]),
     ("filter", &["record", "value"]),
@@ -90,8 +90,12 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("graphql", &["access", "config", "telemetry", "directory", "filter", "identity", "index", "record", "value"]),
     ("http", &["access", "config", "telemetry", "graphql", "value"]),
     ("demo", &["directory", "filter", "index", "value"]),
-    ("cli", &["database", "demo", "directory", "filter", "value"]),
-    ("serve", &["access", "config", "telemetry", "connector", "database", "directory", "filter", "graphql", "http"]),
+    ("stop", &[]),
+    ("cli", &["database", "demo", "directory", "filter", "stop", "value"]),
+    (
+        "serve",
+        &["access", "config", "telemetry", "connector", "database", "directory", "filter", "graphql", "http", "stop"],
+    ),
     ("main", &["cli", "config", "graphql", "serve"]),
     ("lib", &[]),
 ];
