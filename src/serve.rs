@@ -3,6 +3,7 @@
 mod sign_in;
 
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,16 +58,22 @@ const TENDING: Duration = Duration::from_secs(5);
 
 async fn tend(directory: Directory) {
     loop {
-        if let Err(error) = directory.tend_drafts().await {
-            tracing::warn!(?error, "import drafts cannot be tended now");
-        }
-        if let Err(error) = directory.tend_runs().await {
-            tracing::warn!(?error, "runs of integrations cannot be tended now");
-        }
-        if let Err(error) = directory.tend_erasures().await {
-            tracing::warn!(?error, "the database cannot give up what was erased from it now");
-        }
+        tend_once(&directory).await;
         tokio::time::sleep(TENDING).await;
+    }
+}
+
+/// Whatever becomes of one of these, the others are done, and all are done again.
+async fn tend_once(directory: &Directory) {
+    attempt("import drafts cannot be tended now", directory.tend_drafts()).await;
+    attempt("runs of integrations cannot be tended now", directory.tend_runs()).await;
+    attempt("the database cannot give up what was erased from it now", directory.tend_erasures()).await;
+}
+
+async fn attempt(failure: &str, work: impl Future<Output = directory::Result<()>>) {
+    // The panic hook has logged a panic.
+    if let Ok(Err(error)) = AssertUnwindSafe(work).catch_unwind().await {
+        tracing::warn!(?error, "{failure}");
     }
 }
 
@@ -271,4 +278,30 @@ fn refused(error: &Error) -> Refused {
         tracing::error!(?error, "an export cannot begin");
     }
     Refused { code: error.code(), message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::set_scrub_due;
+
+    #[tokio::test]
+    async fn what_panics_as_it_is_tended_keeps_nothing_else_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("roster.db").display());
+        let clock = Clock::stepped();
+        let database = Database::open(&Options::to(url)).await.unwrap();
+        let directory = Directory::open(database, clock.clone()).await.unwrap();
+        let transaction = directory.database().begin_write().await.unwrap();
+        set_scrub_due(&transaction, 1).await.unwrap();
+        directory.database().commit(transaction).await.unwrap();
+
+        let Clock::Stepped(stepped) = &clock else { unreachable!() };
+        stepped.break_at(0);
+        let panicked = AssertUnwindSafe(directory.tend_drafts()).catch_unwind().await;
+        assert!(panicked.is_err());
+        assert_eq!(directory.database().scrub_due().await.unwrap(), 1);
+        tend_once(&directory).await;
+        assert_eq!(directory.database().scrub_due().await.unwrap(), 0);
+    }
 }

@@ -30,13 +30,18 @@ pub(super) fn process_id() -> Uuid {
 pub struct Stepped {
     millis: AtomicI64,
     count: AtomicU64,
+    breaks_at: AtomicU64,
 }
 
 impl Clock {
     /// A stepped clock that starts at 2026-01-01T00:00:00Z.
     #[must_use]
     pub fn stepped() -> Self {
-        Self::Stepped(Arc::new(Stepped { millis: AtomicI64::new(1_767_225_600_000), count: AtomicU64::new(0) }))
+        Self::Stepped(Arc::new(Stepped {
+            millis: AtomicI64::new(1_767_225_600_000),
+            count: AtomicU64::new(0),
+            breaks_at: AtomicU64::new(u64::MAX),
+        }))
     }
 
     /// The time, to the microsecond, which is what both databases keep.
@@ -46,6 +51,7 @@ impl Clock {
         match self {
             Self::System => Utc::now().trunc_subsecs(6),
             Self::Stepped(state) => {
+                state.hold(state.count());
                 DateTime::from_timestamp_millis(state.millis.fetch_add(1, Ordering::Relaxed)).unwrap_or_default()
             }
         }
@@ -88,6 +94,7 @@ impl Clock {
             Self::System => Uuid::now_v7(),
             Self::Stepped(state) => {
                 let count = state.count.fetch_add(1, Ordering::Relaxed) + 1;
+                state.hold(count);
                 // Version 7 and variant 1, a fixed time, and the count where the random bits would be.
                 Uuid::from_u128(0x019b_7600_0000_7000_8000_0000_0000_0000 | u128::from(count))
             }
@@ -99,5 +106,20 @@ impl Stepped {
     /// Lets time pass.
     pub fn pass(&self, time: TimeDelta) {
         self.millis.fetch_add(time.num_milliseconds(), Ordering::Relaxed);
+    }
+
+    /// How many ids it has made.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Has whoever asks for the id of this number, or for an id or the time after it, panic.
+    pub fn break_at(&self, count: u64) {
+        self.breaks_at.store(count, Ordering::Relaxed);
+    }
+
+    fn hold(&self, count: u64) {
+        assert!(count < self.breaks_at.load(Ordering::Relaxed), "the clock is broken");
     }
 }

@@ -23,6 +23,7 @@ mod reply;
 mod request_id;
 pub mod router;
 pub mod server;
+mod share;
 pub mod spool;
 mod stall;
 #[cfg(test)]
@@ -50,6 +51,7 @@ use crate::telemetry::RequestId;
 pub use metrics::Gauge;
 use metrics::Metrics;
 use peer::Origin;
+use share::Shares;
 use tls::Tls;
 use trusted::Trusted;
 use window::Windows;
@@ -161,8 +163,8 @@ struct State {
     large_bodies: Semaphore,
     /// One permit a WebSocket or event stream of somebody who is known.
     streams: Arc<Semaphore>,
-    /// One permit a WebSocket whose client has yet to say who it is.
-    strangers: Arc<Semaphore>,
+    /// One place a WebSocket whose client has yet to say who it is.
+    strangers: Arc<Shares<Origin>>,
     /// Open WebSockets.
     sockets: TaskTracker,
     /// From then on no new work is taken.
@@ -198,7 +200,7 @@ impl AppState {
             requests: Arc::new(Semaphore::new(config.http.max_requests as usize)),
             large_bodies: Semaphore::new(body::LARGE_BODIES),
             streams: Arc::new(Semaphore::new(config.http.max_streams as usize)),
-            strangers: Arc::new(Semaphore::new(live::STRANGERS)),
+            strangers: Arc::new(Shares::new(live::STRANGERS, live::STRANGERS_OF_ONE)),
             sockets: TaskTracker::new(),
             draining: CancellationToken::new(),
         })))

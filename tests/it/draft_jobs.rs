@@ -1,6 +1,6 @@
 //! Drafts whose process is gone, or has been silent for too long: others go on with them, and it writes nothing more.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::import_draft::{self, Column, DraftState, ImportKind};
 use entity::{ImportDraftId, import_draft_change, import_draft_chunk};
 use roster::directory::csv::{ChangeKind, ImportOptions};
@@ -112,6 +112,34 @@ fn a_comparison_that_stopped_three_times_is_given_up_until_somebody_asks_for_it(
         other.rebase_draft(id, None).await.unwrap();
         other.finish_draft(id).await;
         assert_eq!((state(site, id).await, created(site, id).await), ((DraftState::Ready, None), (3, 3)));
+        assert_eq!(apply(site, id).await, DraftState::Applied);
+    });
+}
+
+#[test]
+fn a_comparison_that_panics_is_done_again_and_given_up_after_three_times() {
+    on_each(async |site: &Site| {
+        let clock = site.stepped();
+        // The draft has the next id; the users that it would make have those after it.
+        clock.break_at(clock.count() + 2);
+        let id = create(site, 3).await;
+        for attempt in 1..=3 {
+            site.finish_draft(id).await;
+            assert_eq!(state(site, id).await, (DraftState::Comparing, None), "after attempt {attempt}");
+            clock.break_at(u64::MAX);
+            site.tend_drafts().await.unwrap();
+            assert_eq!(state(site, id).await.0, DraftState::Comparing, "its lease has not run out");
+            site.pass(TimeDelta::seconds(16));
+            clock.break_at(clock.count() + 1);
+            site.tend_drafts().await.unwrap();
+        }
+        let (given_up, why) = state(site, id).await;
+        let why = why.unwrap();
+        assert_eq!((given_up, why.contains("again and again")), (DraftState::Interrupted, true), "{why}");
+        clock.break_at(u64::MAX);
+        site.rebase_draft(id, None).await.unwrap();
+        site.finish_draft(id).await;
+        assert_eq!(created(site, id).await, (3, 3));
         assert_eq!(apply(site, id).await, DraftState::Applied);
     });
 }

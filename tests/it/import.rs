@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::draft::{changes, draft};
 use crate::support::{
-    Site, account, attribute, export, file, filter, import, integration, me, new_unit, on_both, problems, tables, unit,
-    user,
+    Site, account, attribute, export, file, filter, import, integration, me, new_unit, on_both, on_each, problems,
+    tables, unit, user,
 };
 
 /// Three users, attributes of every type that can be wrong, and accounts of which two share a username.
@@ -663,5 +663,32 @@ fn whose_row_is_left_out_stays_and_so_does_whom_that_user_names() {
         let confirmed = ImportOptions { confirm_removals: Some(1), ..options() };
         assert!(import(site, typo, confirmed).await.applied);
         assert!(site.find_user("ann@corp.example").is_err());
+    });
+}
+
+#[test]
+fn an_import_that_panics_at_any_point_changes_nothing_and_keeps_nobody_from_the_next() {
+    on_each(async |site: &Site| {
+        directory(site).await;
+        let content = "Name,Email,Cost centre,GitHub\nDee,dee@corp.example,C2,octo\nAnn Abel,ann@corp.example,C1,\n";
+        let clock = site.stepped();
+        let mut panicked = 0;
+        let report = loop {
+            let before = state(site).await;
+            clock.break_at(clock.count() + panicked);
+            let (other, content) = (Directory::clone(site), file(content));
+            let options = ImportOptions::default();
+            let import = tokio::spawn(async move { other.import_users(&me(), content, options).await });
+            let ended = import.await;
+            clock.break_at(u64::MAX);
+            // A panic on a thread of the import's own is an error of it.
+            if let Ok(Ok(report)) = ended {
+                break report;
+            }
+            assert_eq!(state(site).await, before, "the clock broke at {panicked}");
+            panicked += 1;
+        };
+        assert!(panicked >= 2, "it makes a user");
+        assert_eq!((report.created, report.updated, report.applied), (1, 1, true));
     });
 }

@@ -54,6 +54,7 @@ mod round_trip; // import(export(x)) changes nothing
 mod slow; // clients that send and read one byte after the other
 mod soak; // what `make soak` does: what others do, longer, and the memory of large files
 mod statements; // how many statements operations send
+mod stop; // a server that is stopped in the midst of all kinds of work
 mod subscription; // what clients hear of as it happens, and over which protocols
 mod suggestion; // who is probably one person, and what is decided of it
 mod token; // tokens: made, shown once, revoked, and found nowhere

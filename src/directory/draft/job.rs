@@ -139,8 +139,10 @@ impl Directory {
         }
         let directory = self.clone();
         tokio::spawn(async move {
+            let (worker, of) = (directory.clone(), job.clone());
+            let work = tokio::spawn(async move { Box::pin(worker.work(id, file, &of)).await });
             // A draft whose comparison fails is left as it is, for whoever finds its lease run out.
-            if let Err(error) = Box::pin(directory.work(id, file, &job)).await {
+            if let Err(error) = work.await.unwrap_or_else(|panic| Err(Error::internal(panic))) {
                 tracing::warn!(?error, draft = id.to_global(), "a draft could not be compared");
             }
             if let Entry::Occupied(entry) = directory.jobs().lock().entry(id)

@@ -9,22 +9,23 @@ mod events;
 mod websocket;
 
 pub(super) use events::events;
-pub(super) use websocket::{STRANGERS, is_handshake, socket};
+pub(super) use websocket::{STRANGERS, STRANGERS_OF_ONE, is_handshake, socket};
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use http::StatusCode;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::AppState;
 use super::graphql::{Operation, run};
+use super::peer::Origin;
 use super::reply::{self, Refusal};
+use super::share::Share;
 use crate::telemetry::RequestId;
 
 /// What an operation gives: results as JSON, up to the first that is none.
@@ -46,17 +47,18 @@ fn results(state: &AppState, id: &RequestId, operation: Operation) -> Results {
 
 /// The place of one WebSocket or event stream among those that there may be.
 fn place(state: &AppState) -> Result<OwnedSemaphorePermit, Refusal> {
-    among(&state.0.streams, "too many WebSockets and event streams; try again")
+    let taken = state.0.streams.clone().try_acquire_owned();
+    taken.map_err(|_| too_many("too many WebSockets and event streams; try again"))
 }
 
 /// The place of one WebSocket among those whose clients have yet to say who they are.
-fn strange_place(state: &AppState) -> Result<OwnedSemaphorePermit, Refusal> {
-    among(&state.0.strangers, "too many WebSockets whose clients have not said who they are; try again")
+fn strange_place(state: &AppState, origin: Origin) -> Result<Share<Origin>, Refusal> {
+    let taken = state.0.strangers.take(origin);
+    taken.ok_or_else(|| too_many("too many WebSockets whose clients have not said who they are; try again"))
 }
 
-fn among(places: &Arc<Semaphore>, message: &str) -> Result<OwnedSemaphorePermit, Refusal> {
-    let taken = places.clone().try_acquire_owned();
-    taken.map_err(|_| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", message))
+fn too_many(message: &str) -> Refusal {
+    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "UNAVAILABLE", message)
 }
 
 /// When to show signs of life.

@@ -32,6 +32,7 @@ use crate::http::guest::{Guest, attempted, nobody};
 use crate::http::intake::Intake;
 use crate::http::peer::Origin;
 use crate::http::reply::{self, Refusal};
+use crate::http::share::Share;
 use crate::http::{AppState, envelope, gate};
 use crate::telemetry::RequestId;
 
@@ -39,6 +40,8 @@ const PROTOCOL: &str = "graphql-transport-ws";
 
 /// The most WebSockets at a time whose clients have yet to say who they are. They take no place of those who have.
 pub(in crate::http) const STRANGERS: usize = 64;
+/// The most of these from one origin, so that no one keeps all others out.
+pub(in crate::http) const STRANGERS_OF_ONE: usize = 16;
 /// How much such a client may send.
 const INTRODUCTION: usize = 16 << 10;
 /// Where reading begins; a longer message gets more.
@@ -72,7 +75,10 @@ pub(in crate::http) fn socket(
     if upgrade.selected_protocol().is_none() {
         return Err(Refusal::bad_request(format!("`Sec-WebSocket-Protocol` has to name {PROTOCOL}")));
     }
-    let place = if guest.is_some() { place(state)? } else { strange_place(state)? };
+    let place = match guest {
+        Some(_) => Place::Known(place(state)?),
+        None => Place::Stranger(strange_place(state, origin)?),
+    };
     let intake = intake.unwrap_or_default();
     let open = state.0.sockets.token();
     let largest = usize::try_from(state.0.http.max_body).unwrap_or(usize::MAX);
@@ -88,6 +94,14 @@ pub(in crate::http) fn socket(
         }
         .instrument(span)
     }))
+}
+
+/// The place that a WebSocket takes.
+enum Place {
+    /// Of a client that has yet to say who it is.
+    Stranger(#[expect(dead_code, reason = "it is held")] Share<Origin>),
+    /// Of one that is known.
+    Known(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit),
 }
 
 /// Keeps to the protocol until one side closes, and sees to it that the client learns why.
@@ -173,7 +187,7 @@ struct Conversation {
     id: RequestId,
     origin: Origin,
     /// That of one who is known, or of one who is not yet.
-    place: OwnedSemaphorePermit,
+    place: Place,
     intake: Intake,
     /// Who the client is, as far as it has said.
     guest: Option<Guest>,
@@ -188,7 +202,7 @@ impl Conversation {
         state: AppState,
         id: RequestId,
         (origin, guest): (Origin, Option<Guest>),
-        (place, intake): (OwnedSemaphorePermit, Intake),
+        (place, intake): (Place, Intake),
     ) -> Self {
         let (under_way, messages) = (HashMap::new(), SelectAll::new());
         Self { state, id, origin, place, intake, guest, count: 0, is_acknowledged: false, under_way, messages }
@@ -200,7 +214,7 @@ impl Conversation {
     }
 
     /// Until the client has gone, or there is a reason to close. Gives its place back, too, which is taken until the end.
-    async fn run(mut self, socket: &mut WebSocket) -> (Option<Close>, OwnedSemaphorePermit) {
+    async fn run(mut self, socket: &mut WebSocket) -> (Option<Close>, Place) {
         (self.talk(socket).await, self.place)
     }
 
@@ -317,9 +331,9 @@ impl Conversation {
             (_, None) => Err(nobody()),
         };
         self.guest = Some(proven.map_err(|refusal| Close::unproven(&refusal))?);
-        if !Arc::ptr_eq(self.place.semaphore(), &self.state.0.streams) {
-            self.place =
-                place(&self.state).map_err(|refusal| Close(close_code::AGAIN, refusal.message().to_owned()))?;
+        if matches!(self.place, Place::Stranger(_)) {
+            let place = place(&self.state);
+            self.place = Place::Known(place.map_err(|refusal| Close(close_code::AGAIN, refusal.message().to_owned()))?);
         }
         self.intake.lift();
         Ok(())

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::sockets::start;
 use super::websockets::{Client, PROTOCOL, open};
 use super::*;
-use crate::http::live::STRANGERS;
+use crate::http::live::{STRANGERS, STRANGERS_OF_ONE};
 
 /// One that has said nothing yet, on a server that asks for tokens.
 async fn open_with(address: SocketAddr, token: Option<&str>) -> Client {
@@ -117,9 +117,9 @@ async fn a_socket_has_its_place_until_it_is_closed_on_both_sides() {
     let mut client = open_with(address, None).await;
     client.send(json!({ "type": "nothing" })).await;
     assert_eq!(client.closing().await.0, 4400);
-    assert_eq!(toy.state.0.strangers.available_permits(), STRANGERS - 1);
+    assert_eq!(toy.state.0.strangers.taken(), 1);
     drop(client);
-    while toy.state.0.strangers.available_permits() < STRANGERS {
+    while toy.state.0.strangers.taken() > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -167,15 +167,19 @@ async fn what_cannot_be_read_as_a_first_message_is_an_attempt_too() {
 
 #[tokio::test]
 async fn clients_that_have_not_said_who_they_are_take_no_place_of_those_who_have() {
-    let toy = Toy::new("--auth tokens --max-streams 2");
+    let toy = Toy::new("--auth tokens --max-streams 2 --trusted-proxies 127.0.0.0/8");
     toy.tokens.add("ann");
     let (address, _stop, _server) = start(&toy).await;
     let first = json!({ "type": "connection_init", "payload": { "authorization": "Bearer ann" } });
     let (mut strangers, mut kept) = (Vec::new(), Vec::new());
-    for _ in 0..STRANGERS {
-        strangers.push(open_with(address, None).await);
+    let open_from = async |origin: &str| open(address, &[PROTOCOL, ("x-forwarded-for", origin)]).await;
+    for origin in (0..STRANGERS / STRANGERS_OF_ONE).map(|number| format!("192.0.2.{number}")) {
+        for _ in 0..STRANGERS_OF_ONE {
+            strangers.push(open_from(&origin).await.map_err(|refusal| refusal.status()).unwrap());
+        }
+        assert_eq!(open_from(&origin).await.err().unwrap().status(), 429, "one more from there");
     }
-    assert_eq!(open(address, &[PROTOCOL]).await.err().unwrap().status(), 429, "one more of them");
+    assert_eq!(open_from("192.0.2.100").await.err().unwrap().status(), 429, "one more of all");
     let mut known = open_with(address, Some("ann")).await;
     known.send(json!({ "type": "connection_init" })).await;
     assert_eq!(known.next().await, json!({ "type": "connection_ack" }));
@@ -183,7 +187,7 @@ async fn clients_that_have_not_said_who_they_are_take_no_place_of_those_who_have
         stranger.send(first.clone()).await;
         if is_in {
             assert_eq!(stranger.next().await, json!({ "type": "connection_ack" }));
-            assert_eq!(toy.state.0.strangers.available_permits(), 1, "its place is free again");
+            assert_eq!(toy.state.0.strangers.taken(), STRANGERS - 1, "its place is free again");
             kept.push(stranger);
         } else {
             let (code, reason) = stranger.closed().await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use roster::database::{Database, Options};
-use roster::directory::{Clock, Directory};
+use roster::directory::{Clock, Directory, Stepped};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -48,8 +48,13 @@ impl Site {
 
     /// Lets time pass, for every process.
     pub(crate) fn pass(&self, time: TimeDelta) {
-        let Clock::Stepped(clock) = &self.clock else { panic!("only a stepped clock can be put forward") };
-        clock.pass(time);
+        self.stepped().pass(time);
+    }
+
+    /// The clock of every process.
+    pub(crate) fn stepped(&self) -> &Stepped {
+        let Clock::Stepped(clock) = &self.clock else { panic!("the clock of a test is stepped") };
+        clock
     }
 
     /// Where the database is.
