@@ -46,7 +46,8 @@ pub(super) async fn run(args: RestoreArgs, setup: &Setup<'_>) -> anyhow::Result<
     let scratch = Scratch::new_in(setup.data_dir)?;
     let options = RestoreOptions { replace: args.replace, unsound: args.unsound };
     let restored = Directory::restore(&database, &args.file, scratch.path(), options, Clock::System);
-    let report = match unless_stopped(restored, "the backup was restored").await? {
+    let undone = "it was known whether the backup is restored: all of it is, or nothing";
+    let report = match unless_stopped(restored, undone).await? {
         Ok(report) => report,
         Err(held @ BackupError::NotEmpty { .. }) => bail!("{held}, which would go; --replace --yes restores over them"),
         Err(error) => return Err(anyhow::Error::from(error).context(name)),

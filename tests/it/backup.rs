@@ -369,7 +369,7 @@ fn a_command_that_is_stopped_leaves_no_copy_of_the_directory_behind() {
         let both = || (entries(&home.path("")), entries(&home.data_dir()));
         let before = both();
         let backed_up = "stopped before the backup was whole";
-        let restored = "stopped before the backup was restored";
+        let restored = "stopped before it was known whether the backup is restored: all of it is, or nothing";
         for (arguments, folder, signal, why) in [
             (&["backup", "new.backup"][..], home.path(""), "-TERM", backed_up),
             (&["backup", "kept.backup", "--force"], home.path(""), "-INT", backed_up),
